@@ -1,0 +1,187 @@
+"""What the core can ask the edges to do, and in which order they have to do it."""
+
+from dataclasses import dataclass
+from enum import Enum, IntEnum
+
+from hardshoulder.core.frame import Frame
+from hardshoulder.core.vocabulary import Value
+
+
+class State(Enum):
+    """Where the car is on the way from parked to broken down and back."""
+
+    PARKED = "parked"
+    DRIVING = "driving"
+    SUSPECT = "suspect"
+    ROLLING = "rolling"
+    STRANDED = "stranded"
+    RECOVERED = "recovered"
+    CLOSED = "closed"
+
+
+class Finding(Enum):
+    """One rule holding."""
+
+    CRASH = "crash"
+    BUS_SILENT = "bus-silent"
+    POWER_LOST = "power-lost"
+    CONTACTORS_OPEN = "contactors-open"
+    DRIVE_NOT_READY = "drive-not-ready"
+    ENGINE_STOPPED = "engine-stopped"
+    DRIVE_SILENT = "drive-silent"
+    SUPPLY_COLLAPSED = "supply-collapsed"
+    NO_DRIVE = "no-drive"
+
+
+class HazardState(Enum):
+    """What we know of the hazard lights.
+
+    OFF: not asked for. REQUESTED: asked for, not yet seen. CONFIRMED: seen to flash.
+    UNCONFIRMED: asked for and not seen in time. REFUSED: the permit let nothing out.
+    UNAVAILABLE: this car takes no command. DRIVERS: flashing before we asked. RELEASED: asked
+    off again.
+    """
+
+    OFF = "off"
+    REQUESTED = "requested"
+    CONFIRMED = "confirmed"
+    UNCONFIRMED = "unconfirmed"
+    REFUSED = "refused"
+    UNAVAILABLE = "unavailable"
+    DRIVERS = "drivers"
+    RELEASED = "released"
+
+
+class Notice(Enum):
+    """What the driver is told; the words are in `hardshoulder/texts`."""
+
+    HAZARDS_ON = "hazards-on"
+    HAZARD_BUTTON = "hazard-button"
+    STOPPED = "stopped"
+    RECOVERED = "recovered"
+
+
+class Health(Enum):
+    """How much the daemon can see: all it needs, less than that, or nothing to judge by."""
+
+    WATCHING = "watching"
+    DEGRADED = "degraded"
+    BLIND = "blind"
+
+
+@dataclass(frozen=True, slots=True)
+class Evidence:
+    """A finding and the reading that started it. at_s: when the reading came."""
+
+    finding: Finding
+    signal: str
+    value: Value
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Location:
+    """WGS 84 degrees, and the age of the fix when it was taken."""
+
+    latitude: float
+    longitude: float
+    heading: float | None
+    age_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One line of an incident's timeline."""
+
+    at_s: float
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
+class Incident:
+    """An incident as it stands; each change makes a new one with the next sequence number."""
+
+    incident_id: str
+    sequence: int
+    kind: Finding
+    state: State
+    hazards: HazardState
+    suspected_at_s: float
+    opened_at_s: float
+    hazards_requested_at_s: float | None
+    stopped_at_s: float | None
+    closed_at_s: float | None
+    speed_kph_at_open: float | None
+    evidence: tuple[Evidence, ...]
+    location: Location | None
+    timeline: tuple[Entry, ...]
+    cause: int
+    sub_cause: int
+
+
+@dataclass(frozen=True, slots=True)
+class Transmit:
+    """Put this frame on the bus, if the permit lets it pass."""
+
+    frame: Frame
+
+
+@dataclass(frozen=True, slots=True)
+class Lease:
+    """The hazard lights are wanted (or no longer): the permit may open for this incident."""
+
+    wanted: bool
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Notify:
+    """Tell the driver."""
+
+    notice: Notice
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The incident changed: the fleet has to know."""
+
+    incident: Incident
+    at_s: float
+
+
+@dataclass(frozen=True, slots=True)
+class ReportStatus:
+    """The car's state or the daemon's sight changed."""
+
+    state: State
+    health: Health
+    missing: tuple[str, ...]
+    speed_kph: float | None
+    at_s: float
+
+
+Action = Transmit | Lease | Notify | Report | ReportStatus
+
+
+class Severity(IntEnum):
+    """Lower goes first: nothing stands between a decision and the lamps."""
+
+    LAMPS = 0
+    DRIVER = 1
+    FLEET = 2
+    STATUS = 3
+
+
+_SEVERITY: dict[type, Severity] = {
+    Lease: Severity.LAMPS,
+    Transmit: Severity.LAMPS,
+    Notify: Severity.DRIVER,
+    Report: Severity.FLEET,
+    ReportStatus: Severity.STATUS,
+}
+
+
+def by_severity(actions: list[Action]) -> list[Action]:
+    """The actions in the order in which they have to be performed (stable)."""
+    return sorted(actions, key=lambda action: _SEVERITY[type(action)])

@@ -1,0 +1,1 @@
+"""The parts that perform what the core decided: buses, broker, disk, driver notices."""
