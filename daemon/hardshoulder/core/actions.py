@@ -128,10 +128,9 @@ class Transmit:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The hazard lights are wanted (or no longer): the permit may open for this incident."""
+    """The permit may be open until then (infinity: until told otherwise)."""
 
-    wanted: bool
-    at_s: float
+    until_s: float
 
 
 @dataclass(frozen=True, slots=True)

@@ -61,7 +61,10 @@ def compile_number(field: Field) -> Callable[[bytes], Number]:
     if field.kind is FieldKind.SIGNED:
         sign, modulus = 1 << (field.length - 1), 1 << field.length
         return lambda data: raw - modulus if (raw := read(data)) & sign else raw
-    width, unpack = field.length // 8, struct.Struct(_FLOAT_FORMATS[field.length]).unpack
+    width, unpack = (
+        field.length // 8,
+        struct.Struct(_FLOAT_FORMATS[field.length]).unpack,
+    )
     return lambda data: float(unpack(read(data).to_bytes(width, "little"))[0])
 
 

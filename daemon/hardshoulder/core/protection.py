@@ -108,7 +108,12 @@ def checksum_holds(can_id: int, data: bytes, checksum: Checksum) -> bool:
     return extract(data, checksum.field) == checksum_of(can_id, data, checksum)
 
 
-def protect(can_id: int, data: bytes, counter: tuple[Counter, int] | None, checksum: Checksum | None) -> bytes:
+def protect(
+    can_id: int,
+    data: bytes,
+    counter: tuple[Counter, int] | None,
+    checksum: Checksum | None,
+) -> bytes:
     """`data` with the counter's value written (modulo its range) and the checksum made right."""
     payload = bytearray(data)
     if counter is not None:

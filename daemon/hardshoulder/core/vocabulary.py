@@ -73,7 +73,12 @@ STATES: dict[Vss, frozenset[str]] = {
 }
 """The words that a state signal may take; the power states are those of VSS."""
 
-DRIVE_EVIDENCE = (Vss.ENGINE_RUNNING, Vss.ENGINE_SPEED, Vss.POWER_CONNECTED, Vss.DRIVE_READY)
+DRIVE_EVIDENCE = (
+    Vss.ENGINE_RUNNING,
+    Vss.ENGINE_SPEED,
+    Vss.POWER_CONNECTED,
+    Vss.DRIVE_READY,
+)
 """Signals that say whether the drive is alive; the messages that carry them are the drive's."""
 
 

@@ -1,0 +1,75 @@
+"""The command line of the daemon: run, check, compile."""
+
+import argparse
+import logging
+import sys
+from pathlib import Path
+
+from hardshoulder import __version__
+from hardshoulder.errors import UserError
+
+
+def _run(config: Path) -> int:
+    from hardshoulder.app import Daemon
+    from hardshoulder.plan_cache import load_bundle
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    Daemon(load_bundle(config)).run()
+    return 0
+
+
+def _check(config: Path) -> int:
+    from hardshoulder.check import describe, missing
+    from hardshoulder.plan_cache import load_bundle
+
+    bundle = load_bundle(config)
+    for line in describe(bundle):
+        print(line)
+    lacking = list(missing(bundle))
+    for line in lacking:
+        print(f"missing: {line}")
+    print("the car can be protected" if not lacking else "the car could not be protected")
+    return 1 if lacking else 0
+
+
+def _compile(config: Path) -> int:
+    from hardshoulder.config import make_bundle
+    from hardshoulder.plan_cache import dump
+
+    print(dump(make_bundle(config)))
+    return 0
+
+
+_COMMANDS = {
+    "run": (_run, "watch the car until stopped"),
+    "check": (_check, "print what would be decoded, transmitted and published, and what is missing"),
+    "compile": (_compile, "print the compiled configuration (the daemon calls this itself)"),
+}
+
+
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line."""
+    parser = argparse.ArgumentParser(prog="hardshoulder", description="Breakdown responder of a car.")
+    parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (_, text) in _COMMANDS.items():
+        command = commands.add_parser(name, help=text, description=text)
+        command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (TOML)")
+    return parser
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Runs a command; 0 done, 1 the car could not be protected, 2 bad input."""
+    options = make_parser().parse_args(arguments)
+    try:
+        return _COMMANDS[options.command][0](options.config)
+    except UserError as error:
+        for problem in error.problems:
+            print(f"hardshoulder: {problem}", file=sys.stderr)
+        return 2
+    except KeyboardInterrupt:
+        return 130
+
+
+if __name__ == "__main__":
+    sys.exit(main())

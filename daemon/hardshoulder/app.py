@@ -1,0 +1,185 @@
+"""The composition root: one loop around the core, and the one place that knows everything.
+
+A frame or a deadline goes into the responder, actions come out and are performed, worst first:
+lamps through the permit and onto the bus, then the driver, then the fleet. Disk and network
+belong to the courier's thread, so nothing in this loop waits for either.
+"""
+
+import logging
+import os
+import signal
+import time
+import uuid
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+from hardshoulder import __version__
+from hardshoulder.core.actions import Action, Lease, Notify, Report, ReportStatus, Transmit
+from hardshoulder.core.frame import Frame, id_text
+from hardshoulder.core.permit import Permit, Refusal
+from hardshoulder.core.responder import Responder
+from hardshoulder.edge.courier import Clock, Courier, StatusReport
+from hardshoulder.edge.links import Links
+from hardshoulder.edge.notice import Cabin
+from hardshoulder.plan_cache import Bundle
+from hardshoulder.settings import Identity
+
+log = logging.getLogger("hardshoulder")
+
+STATUS_EVERY_S = 10.0
+IDLE_S = 1.0
+STOP_WITHIN_S = 2.0
+
+# No car was ever driven before this; a wall clock that says so has not been set yet.
+_CLOCK_TRUSTED_FROM = datetime(2026, 1, 1, tzinfo=UTC)
+_LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
+
+
+def wall_time(at_s: float) -> datetime:
+    """The wall time of a moment of the monotonic clock, as the wall clock stands now."""
+    return datetime.now(UTC) + timedelta(seconds=at_s - time.monotonic())
+
+
+def _say(level: str, text: str) -> None:
+    log.log(_LOG_LEVELS[level], "%s", text)
+
+
+class Daemon:
+    """One car, watched until somebody says stop."""
+
+    def __init__(self, bundle: Bundle) -> None:
+        self._bundle = bundle
+        settings, plan = bundle.settings, bundle.plan
+        self._responder = Responder(plan, lambda: str(uuid.uuid4()))
+        self._permit = Permit(bundle.allowed, armed=settings.armed)
+        self._links = Links(settings.buses, self._responder.decoder.wanted)
+        self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button)
+        self._courier = self._make_courier()
+        self._refused: Refusal | None = None
+        self._status: ReportStatus | None = None
+        self._status_due_s = 0.0
+        self._stop = False
+
+    def _make_courier(self) -> Courier | None:
+        settings, plan = self._bundle.settings, self._bundle.plan
+        if settings.mqtt is None:
+            log.error("no [mqtt] in the configuration: alerts reach nobody")
+            return None
+        who = Identity(settings.vehicle, plan.profile, plan.digest, __version__, settings.armed)
+        clock = Clock(time.monotonic, wall_time, lambda: datetime.now(UTC) >= _CLOCK_TRUSTED_FROM)
+        return Courier(who, settings.mqtt, settings.storage, clock, _say)
+
+    def run(self) -> None:
+        """Watches the car until SIGTERM or SIGINT."""
+        self._catch_signals()
+        self._links.open_missing(time.monotonic())
+        mode = "armed" if self._bundle.settings.armed else "monitor"
+        log.info(
+            "watching vehicle=%s profile=%s mode=%s", self._bundle.settings.vehicle, self._bundle.plan.profile, mode
+        )
+        if self._courier is not None:
+            self._courier.start()
+        try:
+            while not self._stop:
+                self._turn()
+        finally:
+            self._close()
+
+    def _catch_signals(self) -> None:
+        """A signal wakes the selector, so that the loop ends at once."""
+        read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
+        self._links.selector.register(read_end, 1, None)
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._on_signal)
+
+    def _on_signal(self, number: int, _frame: object) -> None:
+        log.info("stopping: %s", signal.Signals(number).name)
+        self._stop = True
+
+    def _turn(self) -> None:
+        """One round of the loop: wait for a frame or a deadline, decide, perform."""
+        now_s = time.monotonic()
+        for key, _ in self._links.selector.select(max(0.0, self._next_s(now_s) - now_s)):
+            if key.data is not None:
+                for frame in self._links.receive(key.data, now_s):
+                    self._perform(self._responder.receive(frame))
+        now_s = time.monotonic()
+        self._perform(self._responder.tick(now_s))
+        self._links.open_missing(now_s)
+        if self._status is not None and now_s >= self._status_due_s:
+            self._send_status(self._status, now_s)
+
+    def _next_s(self, now_s: float) -> float:
+        return min(self._responder.next_deadline(), self._links.next_retry_s(), now_s + IDLE_S)
+
+    def _perform(self, actions: list[Action]) -> None:
+        for action in actions:
+            self._handlers[type(action)](self, action)
+
+    def _on_lease(self, action: Lease) -> None:
+        self._refused = None
+        self._permit.open_until(action.until_s)
+
+    def _on_transmit(self, action: Transmit) -> None:
+        frame, now_s = action.frame, time.monotonic()
+        refusal = self._permit.check(frame.bus, frame.can_id, frame.data, now_s)
+        if refusal is None:
+            self._links.send(frame, now_s)
+        elif refusal is Refusal.TOO_FAST:
+            log.debug("frame=%s not sent: %s", _frame_text(frame), refusal.value)
+        else:
+            self._refuse(frame, refusal, now_s)
+
+    def _refuse(self, frame: Frame, refusal: Refusal, now_s: float) -> None:
+        if refusal is not self._refused:
+            self._refused = refusal
+            log.warning("would have sent bus=%s frame=%s: %s", frame.bus, _frame_text(frame), refusal.value)
+        self._perform(self._responder.hazards_refused(now_s))
+
+    def _on_notify(self, action: Notify) -> None:
+        self._cabin.show(action.notice)
+
+    def _on_report(self, action: Report) -> None:
+        incident = action.incident
+        log.warning(
+            "incident=%s sequence=%d kind=%s state=%s hazards=%s",
+            incident.incident_id, incident.sequence, incident.kind.value, incident.state.value, incident.hazards.value,
+        )  # fmt: skip
+        if self._courier is not None:
+            self._courier.submit(action)
+
+    def _on_status(self, action: ReportStatus) -> None:
+        if self._status is None or (action.state, action.health) != (self._status.state, self._status.health):
+            log.info("state=%s health=%s missing=%s", action.state.value, action.health.value, ",".join(action.missing))
+        self._status = action
+        self._send_status(action, time.monotonic())
+
+    def _send_status(self, status: ReportStatus, now_s: float) -> None:
+        self._status_due_s = now_s + STATUS_EVERY_S
+        if self._courier is not None:
+            current = ReportStatus(
+                status.state, status.health, status.missing, self._responder.senses.motion_kph(now_s), now_s
+            )
+            faults = {f"{name}.{fault.value}": n for (name, fault), n in self._responder.decoder.faults.items()}
+            self._courier.submit(StatusReport(current, self._links.up, faults))
+
+    _handlers: dict[type, Callable[..., None]] = {  # noqa: RUF012 - a table of methods, never changed
+        Lease: _on_lease,
+        Transmit: _on_transmit,
+        Notify: _on_notify,
+        Report: _on_report,
+        ReportStatus: _on_status,
+    }
+
+    def _close(self) -> None:
+        self._permit.close()
+        if self._courier is not None and not self._courier.stop(STOP_WITHIN_S):
+            log.error(
+                "the courier did not stop within %g s; what it had stored is sent after the next start", STOP_WITHIN_S
+            )
+        self._links.close()
+
+
+def _frame_text(frame: Frame) -> str:
+    return f"{id_text(frame.can_id)}#{frame.data.hex().upper()}"

@@ -1,0 +1,164 @@
+"""config.toml as it is written, and its way into a bundle.
+
+docs/schemas/config.json is generated from these models.
+"""
+
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal, Self
+
+from pydantic import Field as Key
+from pydantic import model_validator
+
+from hardshoulder import __version__
+from hardshoulder.compile import compile_profile, dbc_paths, fixed_bits
+from hardshoulder.core.actions import Notice
+from hardshoulder.core.permit import Allowed
+from hardshoulder.core.plan import CarPlan
+from hardshoulder.errors import UserError
+from hardshoulder.plan_cache import FORMAT, Bundle, Source, sha256_of
+from hardshoulder.profile import ThresholdKeys, find_profile, load_profile
+from hardshoulder.settings import BusSettings, MqttSettings, Settings, StorageSettings
+from hardshoulder.toml_file import Strict, load, read_text
+
+TEXTS = Path(__file__).parent / "texts"
+LANGUAGES = tuple(sorted(path.stem for path in TEXTS.glob("*.toml")))
+
+
+class BusKeys(Strict):
+    """Where a bus of the profile is found."""
+
+    name: str
+    url: Annotated[str, Key(pattern=r"^[a-z0-9_]+:.+$")]
+    bitrate: Annotated[int, Key(ge=10_000, le=1_000_000)] | None = None
+
+
+class MqttKeys(Strict):
+    """The broker."""
+
+    host: Annotated[str, Key(min_length=1)]
+    port: Annotated[int, Key(ge=1, le=65535)] = 1883
+    username: str | None = None
+    password_file: str | None = None
+    ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
+    client_id: str | None = None
+    keepalive_s: Annotated[int, Key(ge=5, le=3600)] = 30
+    resend_after_s: Annotated[float, Key(ge=1, le=3600)] = 10.0
+
+
+class StorageKeys(Strict):
+    """Where unacknowledged alerts are kept."""
+
+    folder: Annotated[str, Key(min_length=1)]
+    max_events: Annotated[int, Key(ge=100, le=1_000_000)] = 10_000
+
+
+class NoticeKeys(Strict):
+    """A program that shows or speaks notices."""
+
+    command: Annotated[list[str], Key(min_length=1)]
+
+
+class Config(Strict):
+    """config.toml, format 1."""
+
+    format: Literal[1]
+    vehicle: Annotated[str, Key(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
+    mode: Literal["monitor", "armed"] = "monitor"
+    profile: str
+    dbc: list[str] = []
+    language: str = "en"
+    bus: Annotated[list[BusKeys], Key(min_length=1)]
+    mqtt: MqttKeys | None = None
+    storage: StorageKeys
+    notice: NoticeKeys | None = None
+    thresholds: ThresholdKeys = ThresholdKeys()  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _known(self) -> Self:
+        if self.language not in LANGUAGES:
+            raise ValueError(f"language: no texts in {self.language!r}; there is {', '.join(LANGUAGES)}")
+        return self
+
+
+def _beside(config: Path, name: str | None) -> Path | None:
+    """A path in a config file is relative to that file; absolute, because the bundle outlives this process."""
+    return None if name is None else config.resolve().parent / name
+
+
+def _settings(path: Path, config: Config) -> Settings:
+    mqtt = config.mqtt
+    return Settings(
+        vehicle=config.vehicle,
+        armed=config.mode == "armed",
+        language=config.language,
+        buses=tuple(BusSettings(bus.name, bus.url, bus.bitrate) for bus in config.bus),
+        mqtt=None if mqtt is None else _mqtt_settings(path, mqtt),
+        storage=StorageSettings(path.resolve().parent / config.storage.folder, config.storage.max_events),
+        notice_command=tuple(config.notice.command) if config.notice else (),
+    )
+
+
+def _mqtt_settings(path: Path, keys: MqttKeys) -> MqttSettings:
+    return MqttSettings(
+        host=keys.host,
+        port=keys.port,
+        username=keys.username,
+        password_file=_beside(path, keys.password_file),
+        ca_file=_beside(path, keys.ca_file),
+        cert_file=_beside(path, keys.cert_file),
+        key_file=_beside(path, keys.key_file),
+        client_id=keys.client_id,
+        keepalive_s=keys.keepalive_s,
+        resend_after_s=keys.resend_after_s,
+    )
+
+
+def allow_list(plan: CarPlan) -> tuple[Allowed, ...]:
+    """What may ever be sent to this car: the hazard frames of its profile, bit for bit."""
+    command = plan.hazard.command
+    if command is None:
+        return ()
+    # Twice the listed rate is let through, for a loop that ran late once.
+    return (Allowed(command.bus, command.can_id, fixed_bits(command), (command.on, command.off), command.period_s / 2),)
+
+
+def _bus_problems(path: Path, config: Config, plan: CarPlan) -> list[str]:
+    names = [bus.name for bus in config.bus]
+    unknown = [name for name in names if name not in plan.buses]
+    problems = [
+        f"{path}: bus: profile {plan.profile} has no bus {name!r}; it has {', '.join(plan.buses)}" for name in unknown
+    ]
+    twice = sorted({name for name in names if names.count(name) > 1})
+    return problems + [f"{path}: bus: {name!r} is configured twice" for name in twice]
+
+
+def load_texts(language: str) -> dict[str, str]:
+    """The notices in one of `LANGUAGES`, by notice name."""
+    texts: dict[str, str] = tomllib.loads(read_text(TEXTS / f"{language}.toml"))
+    assert texts.keys() == {notice.value for notice in Notice}, f"texts/{language}.toml is incomplete"
+    return texts
+
+
+def make_bundle(path: Path) -> Bundle:
+    """Config, profile and DBC compiled. Raises UserError with every problem found."""
+    config = load(path, Config)
+    profile_path = find_profile(config.profile, path.parent)
+    dbc = tuple(path.parent / name for name in config.dbc)
+    plan = compile_profile(profile_path, dbc, config.language, config.thresholds)
+    problems = _bus_problems(path, config, plan)
+    if problems:
+        raise UserError(*problems)
+    texts_file = TEXTS / f"{config.language}.toml"
+    files = (path, profile_path, texts_file, *dbc_paths(load_profile(profile_path), profile_path, dbc))
+    return Bundle(
+        format=FORMAT,
+        version=__version__,
+        sources=tuple(Source(file.resolve(), sha256_of(file)) for file in files),
+        settings=_settings(path, config),
+        plan=plan,
+        allowed=allow_list(plan),
+        texts=load_texts(config.language),
+    )

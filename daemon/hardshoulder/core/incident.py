@@ -1,0 +1,160 @@
+"""Everything that moves the state of the car: one table, and the record of one incident.
+
+The story it tells. A car is PARKED until it has driven under its own power; only then is there
+anything to break (a car towed flat in accessory mode never arms). While DRIVING, the first
+evidence makes it SUSPECT, which is only a note: evidence that goes away leads back. When the
+findings weigh enough it is ROLLING: broken down and still moving, which is when hazards are
+worth most. Standing still it is STRANDED. A drive that answers again makes it RECOVERED from
+either, and a car that then drives on closes the incident. RECOVERED can break again: that
+continues the same incident, so a car that coughs five times is one incident and not five.
+CLOSED is a moment, not a place: the next step leads back to DRIVING.
+
+What is not in the table does not move the state. There is at most one open incident.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from enum import Enum
+
+from hardshoulder.core.actions import (
+    Entry,
+    Evidence,
+    Finding,
+    HazardState,
+    Incident,
+    Location,
+    State,
+)
+
+TIMELINE_LIMIT = 200
+"""Entries kept in one incident; a car that flaps for hours must not grow an alert without end."""
+
+
+class Event(Enum):
+    """What can happen to the state."""
+
+    ARM = "arm"
+    PARK = "park"
+    SUSPECT = "suspect"
+    CLEAR = "clear"
+    BREAK = "break"
+    STOP = "stop"
+    RECOVER = "recover"
+    DRIVE_ON = "drive-on"
+    LEAVE = "leave"
+
+
+TRANSITIONS: dict[tuple[State, Event], State] = {
+    (State.PARKED, Event.ARM): State.DRIVING,
+    (State.DRIVING, Event.PARK): State.PARKED,
+    (State.DRIVING, Event.SUSPECT): State.SUSPECT,
+    (State.DRIVING, Event.BREAK): State.ROLLING,
+    (State.SUSPECT, Event.PARK): State.PARKED,
+    (State.SUSPECT, Event.CLEAR): State.DRIVING,
+    (State.SUSPECT, Event.BREAK): State.ROLLING,
+    (State.ROLLING, Event.STOP): State.STRANDED,
+    (State.ROLLING, Event.RECOVER): State.RECOVERED,
+    (State.STRANDED, Event.RECOVER): State.RECOVERED,
+    (State.RECOVERED, Event.BREAK): State.ROLLING,
+    (State.RECOVERED, Event.DRIVE_ON): State.CLOSED,
+    (State.CLOSED, Event.LEAVE): State.DRIVING,
+}
+
+OPEN_STATES = frozenset({State.ROLLING, State.STRANDED, State.RECOVERED})
+"""The states in which an incident is open."""
+
+
+def next_state(state: State, event: Event) -> State:
+    """The state after the event; the same state when the event means nothing there."""
+    return TRANSITIONS.get((state, event), state)
+
+
+_SUB_CAUSE_ENGINE, _SUB_CAUSE_BATTERY, _SUB_CAUSE_FUEL, _SUB_CAUSE_UNKNOWN = 3, 2, 1, 0
+_EMPTY_PERCENT = 1.0
+_CAUSE_BREAKDOWN, _CAUSE_POST_CRASH = 91, 92
+_BY_KIND = {
+    Finding.ENGINE_STOPPED: _SUB_CAUSE_ENGINE,
+    Finding.DRIVE_NOT_READY: _SUB_CAUSE_ENGINE,
+    Finding.CONTACTORS_OPEN: _SUB_CAUSE_ENGINE,
+    Finding.DRIVE_SILENT: _SUB_CAUSE_ENGINE,
+    Finding.NO_DRIVE: _SUB_CAUSE_ENGINE,
+    Finding.SUPPLY_COLLAPSED: _SUB_CAUSE_BATTERY,
+}
+
+
+def denm_cause(kind: Finding, fuel_percent: float | None, charge_percent: float | None) -> tuple[int, int]:
+    """(causeCode, subCauseCode) of ETSI EN 302 637-3 for this kind and what was left in the tank."""
+    if kind is Finding.CRASH:
+        return _CAUSE_POST_CRASH, _SUB_CAUSE_UNKNOWN
+    if kind is Finding.ENGINE_STOPPED and fuel_percent is not None and fuel_percent < _EMPTY_PERCENT:
+        return _CAUSE_BREAKDOWN, _SUB_CAUSE_FUEL
+    if kind is not Finding.SUPPLY_COLLAPSED and charge_percent is not None and charge_percent < _EMPTY_PERCENT:
+        return _CAUSE_BREAKDOWN, _SUB_CAUSE_BATTERY
+    return _CAUSE_BREAKDOWN, _BY_KIND.get(kind, _SUB_CAUSE_UNKNOWN)
+
+
+def open_incident(
+    incident_id: str,
+    evidence: Sequence[Evidence],
+    now_s: float,
+    speed_kph: float | None,
+    location: Location | None,
+    cause: tuple[int, int],
+) -> Incident:
+    """A new incident. evidence: at least one, worst kind first."""
+    assert evidence, "an incident needs evidence"
+    suspected_s = min(item.at_s for item in evidence)
+    return Incident(
+        incident_id=incident_id,
+        sequence=1,
+        kind=evidence[0].finding,
+        state=State.ROLLING,
+        hazards=HazardState.OFF,
+        suspected_at_s=suspected_s,
+        opened_at_s=now_s,
+        hazards_requested_at_s=None,
+        stopped_at_s=None,
+        closed_at_s=None,
+        speed_kph_at_open=speed_kph,
+        evidence=tuple(evidence),
+        location=location,
+        timeline=(
+            Entry(suspected_s, f"suspected: {evidence[0].finding.value}"),
+            Entry(now_s, "opened"),
+        ),
+        cause=cause[0],
+        sub_cause=cause[1],
+    )
+
+
+def with_entry(incident: Incident, now_s: float, what: str) -> Incident:
+    """The incident one step further: next sequence number and a line in the timeline."""
+    timeline = (*incident.timeline, Entry(now_s, what))[-TIMELINE_LIMIT:]
+    return replace(incident, sequence=incident.sequence + 1, timeline=timeline)
+
+
+def with_state(incident: Incident, state: State, now_s: float) -> Incident:
+    """The incident in a new state, stamped where the state has a stamp."""
+    moved = replace(with_entry(incident, now_s, state.value), state=state)
+    if state is State.STRANDED and moved.stopped_at_s is None:
+        return replace(moved, stopped_at_s=now_s)
+    return replace(moved, closed_at_s=now_s) if state is State.CLOSED else moved
+
+
+def with_evidence(incident: Incident, more: Sequence[Evidence], now_s: float) -> Incident:
+    """The incident with findings it did not have yet; unchanged when there are none."""
+    known = {item.finding for item in incident.evidence}
+    new = [item for item in more if item.finding not in known]
+    if not new:
+        return incident
+    named = with_entry(incident, now_s, "also: " + ", ".join(item.finding.value for item in new))
+    return replace(named, evidence=(*incident.evidence, *new))
+
+
+def with_hazards(incident: Incident, hazards: HazardState, now_s: float) -> Incident:
+    """The incident with what is now known of the hazard lights."""
+    named = with_entry(incident, now_s, f"hazards {hazards.value}")
+    asked_s = incident.hazards_requested_at_s
+    if hazards is HazardState.REQUESTED and asked_s is None:
+        asked_s = now_s
+    return replace(named, hazards=hazards, hazards_requested_at_s=asked_s)

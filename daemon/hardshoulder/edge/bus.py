@@ -1,0 +1,263 @@
+"""CAN buses by URL: what the kernel, a serial adapter or python-can give, as frames.
+
+`socketcan:can0`          a raw socket with a kernel filter for the wanted ids
+`slcan:/dev/ttyACM0`      a serial adapter (CANable, USBtin), through python-can
+`<interface>:<channel>`   any other interface of python-can, by its name there
+"""
+
+import contextlib
+import errno
+import os
+import socket
+import struct
+import threading
+import time
+from collections import deque
+from typing import TYPE_CHECKING, Protocol
+
+from hardshoulder.core.frame import EXTENDED, EXTENDED_ID_MAX, STANDARD_ID_MAX, Frame
+
+if TYPE_CHECKING:
+    import can
+
+RECEIVE_AT_ONCE = 512
+"""Frames taken from one bus before the loop looks at deadlines and other buses again."""
+
+PUMP_QUEUE = 4096
+
+
+class BusError(Exception):
+    """The bus is not there, or went away; the text names it and says why."""
+
+
+class Bus(Protocol):
+    """An open bus. Receiving never blocks; both directions raise BusError when it is gone."""
+
+    name: str
+
+    def fileno(self) -> int:
+        """A descriptor that becomes readable when frames wait."""
+
+    def receive_ready(self) -> list[Frame]:
+        """Frames that wait now, at most `RECEIVE_AT_ONCE`, stamped with the monotonic clock."""
+
+    def send(self, frame: Frame) -> None:
+        """Puts the frame on the bus."""
+
+    def close(self) -> None:
+        """Gives the bus back."""
+
+
+# linux/can.h: struct can_frame, struct canfd_frame and the flags in can_id.
+_CAN_FRAME = struct.Struct("=IB3x8s")
+_FD_SIZE, _CLASSIC_SIZE = 72, 16
+_RTR_FLAG, _ERR_FLAG = 0x4000_0000, 0x2000_0000
+_FILTER_LIMIT = 512  # CAN_RAW_FILTER_MAX
+
+
+class SocketCanBus:
+    """A raw AF_CAN socket. Frames nobody wants never leave the kernel."""
+
+    def __init__(self, name: str, channel: str, ids: frozenset[int]) -> None:
+        self.name = name
+        self._channel = channel
+        self._wanted = ids
+        try:
+            self._socket = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
+        except OSError as error:
+            raise BusError(
+                f"bus {name}: this kernel has no CAN sockets ({error.strerror}); load the module can_raw"
+            ) from None
+        try:
+            self._socket.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FILTER, self._filters())
+            self._socket.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FD_FRAMES, 1)
+            self._socket.bind((channel,))
+            self._socket.setblocking(False)
+        except OSError as error:
+            self._socket.close()
+            raise BusError(f"bus {name}: cannot open CAN interface {channel}: {error.strerror}") from None
+
+    def _filters(self) -> bytes:
+        if len(self._wanted) > _FILTER_LIMIT:
+            return struct.pack("=II", 0, 0)  # everything; `receive_ready` sorts out
+        whole = EXTENDED | _RTR_FLAG
+        pairs = (
+            (can_id, whole | (EXTENDED_ID_MAX if can_id & EXTENDED else STANDARD_ID_MAX)) for can_id in self._wanted
+        )
+        return b"".join(struct.pack("=II", *pair) for pair in sorted(pairs))
+
+    def fileno(self) -> int:
+        return self._socket.fileno()
+
+    def receive_ready(self) -> list[Frame]:
+        frames: list[Frame] = []
+        with contextlib.suppress(BlockingIOError):
+            while len(frames) < RECEIVE_AT_ONCE:
+                raw = self._receive()
+                can_id = int.from_bytes(raw[:4], "little")
+                if can_id in self._wanted:
+                    frames.append(Frame(time.monotonic(), self.name, can_id, raw[8 : 8 + raw[4]]))
+        return frames
+
+    def _receive(self) -> bytes:
+        try:
+            return self._socket.recv(_FD_SIZE)
+        except BlockingIOError:
+            raise
+        except OSError as error:
+            raise BusError(f"bus {self.name}: {self._channel}: {error.strerror}") from None
+
+    def send(self, frame: Frame) -> None:
+        assert len(frame.data) <= 8, "hazard frames are classic CAN"
+        raw = _CAN_FRAME.pack(frame.can_id, len(frame.data), frame.data)
+        try:
+            self._socket.send(raw)
+        except OSError as error:
+            if error.errno != errno.ENOBUFS:
+                raise BusError(f"bus {self.name}: {self._channel}: cannot send: {error.strerror}") from None
+            # A full queue is a busy bus and not a lost one; the next period tries again.
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+class PythonCanBus:
+    """Any interface of python-can that has a file descriptor."""
+
+    def __init__(self, name: str, bus: "can.BusABC", ids: frozenset[int]) -> None:
+        self.name = name
+        self._bus = bus
+        self._ids = ids
+
+    def fileno(self) -> int:
+        return self._bus.fileno()
+
+    def receive_ready(self) -> list[Frame]:
+        frames: list[Frame] = []
+        for _ in range(RECEIVE_AT_ONCE):
+            message = self._receive()
+            if message is None:
+                break
+            frame = _frame_of(self.name, message)
+            if frame is not None and frame.can_id in self._ids:
+                frames.append(frame)
+        return frames
+
+    def _receive(self) -> "can.Message | None":
+        import can
+
+        try:
+            return self._bus.recv(timeout=0)
+        except (can.CanError, OSError, ValueError) as error:
+            raise BusError(f"bus {self.name}: {self._bus.channel_info}: {error}") from None
+
+    def send(self, frame: Frame) -> None:
+        import can
+
+        message = can.Message(
+            arbitration_id=frame.can_id & EXTENDED_ID_MAX,
+            is_extended_id=bool(frame.can_id & EXTENDED),
+            data=frame.data,
+        )
+        try:
+            self._bus.send(message)
+        except (can.CanError, OSError) as error:
+            raise BusError(f"bus {self.name}: cannot send: {error}") from None
+
+    def close(self) -> None:
+        # A device that was pulled out cannot be told goodbye; it is closed all the same.
+        with contextlib.suppress(Exception):
+            self._bus.shutdown()
+
+
+class PumpedBus(PythonCanBus):
+    """An interface without a file descriptor: a thread waits for it and wakes the loop by a pipe."""
+
+    def __init__(self, name: str, bus: "can.BusABC", ids: frozenset[int]) -> None:
+        super().__init__(name, bus, ids)
+        self._queue: deque[Frame | BusError] = deque(maxlen=PUMP_QUEUE)
+        self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._pump, name=f"bus-{name}", daemon=True)
+        self._thread.start()
+
+    def _pump(self) -> None:
+        while not self._stop.is_set():
+            try:
+                message = self._bus.recv(timeout=0.2)
+            except Exception as error:
+                self._put(BusError(f"bus {self.name}: {error}"))
+                return
+            frame = None if message is None else _frame_of(self.name, message)
+            if frame is not None and frame.can_id in self._ids:
+                self._put(frame)
+
+    def _put(self, item: Frame | BusError) -> None:
+        self._queue.append(item)
+        with contextlib.suppress(BlockingIOError):  # a full pipe wakes the loop just as well
+            os.write(self._wake_write, b"!")
+
+    def fileno(self) -> int:
+        return self._wake_read
+
+    def receive_ready(self) -> list[Frame]:
+        with contextlib.suppress(BlockingIOError):
+            os.read(self._wake_read, PUMP_QUEUE)
+        frames: list[Frame] = []
+        while self._queue:
+            item = self._queue.popleft()
+            if isinstance(item, BusError):
+                raise item
+            frames.append(item)
+        return frames
+
+    def close(self) -> None:
+        self._stop.set()
+        self._thread.join(timeout=2)
+        super().close()
+        os.close(self._wake_read)
+        os.close(self._wake_write)
+
+
+def _frame_of(name: str, message: "can.Message") -> Frame | None:
+    if message.is_error_frame or message.is_remote_frame:
+        return None
+    can_id = message.arbitration_id | (EXTENDED if message.is_extended_id else 0)
+    return Frame(time.monotonic(), name, can_id, bytes(message.data))
+
+
+def split_url(url: str) -> tuple[str, str]:
+    """(interface, channel) of a bus URL. Raises BusError when it is none."""
+    interface, colon, channel = url.partition(":")
+    if not (colon and interface and channel):
+        raise BusError(f"{url!r} is no bus URL; write socketcan:can0, slcan:/dev/ttyACM0 or <interface>:<channel>")
+    return interface, channel
+
+
+def open_bus(name: str, url: str, ids: frozenset[int], bitrate: int | None = None) -> Bus:
+    """Opens the bus for the ids that are wanted (29-bit ones with EXTENDED set).
+
+    bitrate: bit/s, for adapters that set it. Raises BusError with the reason.
+    """
+    interface, channel = split_url(url)
+    if interface == "socketcan":
+        return SocketCanBus(name, channel, ids)
+    return _open_python_can(name, interface, channel, ids, bitrate)
+
+
+def _open_python_can(name: str, interface: str, channel: str, ids: frozenset[int], bitrate: int | None) -> Bus:
+    import can
+
+    options: dict[str, object] = {} if bitrate is None else {"bitrate": bitrate}
+    if interface == "slcan":
+        # python-can waits two seconds by default for boards that reboot when opened; adapters for cars do not.
+        options = {"bitrate": 500_000, "sleep_after_open": 0, **options}
+    try:
+        bus = can.Bus(interface=interface, channel=channel, **options)  # type: ignore[arg-type]
+    except Exception as error:  # each interface raises its own classes; all of them mean: not there
+        raise BusError(f"bus {name}: cannot open {interface}:{channel}: {error}") from None
+    try:
+        has_descriptor = bus.fileno() >= 0
+    except NotImplementedError:
+        has_descriptor = False
+    return PythonCanBus(name, bus, ids) if has_descriptor else PumpedBus(name, bus, ids)

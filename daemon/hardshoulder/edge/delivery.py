@@ -1,0 +1,210 @@
+"""What the courier's thread does: store, publish, wait for the acknowledgement, publish again.
+
+Imports the MQTT client and the models; only the courier's thread imports this.
+"""
+
+import random
+import traceback
+from collections.abc import Callable
+
+from hardshoulder.core.actions import Report
+from hardshoulder.edge.mailbox import Mailbox, StatusReport
+from hardshoulder.edge.mqtt import Link, LinkError
+from hardshoulder.edge.outbox import INCIDENT_PRIORITY, PendingEvent
+from hardshoulder.edge.resend import ResendSchedule
+from hardshoulder.edge.storage import RETRY_AFTER_S, Storage
+from hardshoulder.edge.surroundings import Clock, Say
+from hardshoulder.events import incident_event, presence_event, status_event
+from hardshoulder.settings import Identity, MqttSettings, StorageSettings
+from hardshoulder.wire import WireError, encode, parse_ack, topic
+
+WINDOW = 256
+"""Events looked at in one turn."""
+SHORTEST_WAIT_S = 0.1
+LONGEST_WAIT_S = 60.0
+LINK_RETRY_S = 60.0
+
+
+class Delivery:
+    """Everything between the mailbox and the fleet; to be used from one thread."""
+
+    def __init__(
+        self,
+        mailbox: Mailbox,
+        identity: Identity,
+        mqtt: MqttSettings,
+        storage: StorageSettings,
+        clock: Clock,
+        say: Say,
+        chance: Callable[[], float] = random.random,
+    ) -> None:
+        self.failures = 0
+        """How many errors of the program itself were caught."""
+        self.depth = 0
+        """Events stored and not acknowledged, as of the last turn."""
+        self._mailbox, self._identity, self._mqtt = mailbox, identity, mqtt
+        self._clock, self._say, self._chance = clock, say, chance
+        self._storage = Storage(storage, say)
+        self._schedule = ResendSchedule(mqtt.resend_after_s)
+        self._incident_topic = topic(identity.vehicle, "incident")
+        self._status_topic = topic(identity.vehicle, "status")
+        self._link: Link | None = None
+        self._link_retry_at_s = clock.now_s()
+        self._connections = 0
+        self._status: StatusReport | None = None
+        self._status_due = False
+        self._told_storage_ok = True
+        self._last_complaint = ""
+
+    @property
+    def connected(self) -> bool:
+        """Whether the broker is there."""
+        return self._link is not None and self._link.connected
+
+    @property
+    def finished(self) -> bool:
+        """Whether nothing is left to tell to a broker that is there."""
+        return self.depth == 0 and not (self._status_due and self.connected)
+
+    def turn(self) -> float:
+        """Do all that is to be done now; returns the seconds until it is worth looking again."""
+        now_s = self._clock.now_s()
+        self._storage.tend(now_s)
+        self._store(now_s)
+        self._tend_link(now_s)
+        self._hear()
+        sent = self._send(now_s) if self.connected else 0
+        if self.connected:
+            self._send_status()
+        self.depth = self._storage.depth()
+        self._mailbox.settle()
+        return 0.0 if sent else self._wait_s(now_s)
+
+    def fail(self, what: str, error: Exception) -> None:
+        """Report an error of the program and go on: the next alert may be the one that matters."""
+        self.failures += 1
+        place = traceback.extract_tb(error.__traceback__)[-1]
+        self._say("error", f"{what}: {type(error).__name__}: {error} ({place.filename}, line {place.lineno}).")
+
+    def close(self, timeout_s: float) -> None:
+        """Store what is left, say goodbye to the broker, close the files."""
+        try:
+            self._store(self._clock.now_s())
+            if self._link is not None:
+                self._link.stop(timeout_s)
+        finally:
+            self.depth = self._storage.depth()
+            self._mailbox.settle()
+            self._storage.close()
+
+    def _store(self, now_s: float) -> None:
+        mail = self._mailbox.take()
+        for report in mail.reports:
+            try:
+                self._storage.add(self._pending(report, now_s))
+            except Exception as error:
+                self.fail(f"The report of the incident {report.incident.incident_id} cannot be sent", error)
+        if mail.status is not None:
+            self._status, self._status_due = mail.status, True
+
+    def _pending(self, report: Report, now_s: float) -> PendingEvent:
+        event = incident_event(self._identity, report, self._clock.wall_time, clock_trusted=self._clock.trusted())
+        return PendingEvent(
+            event_id=event.id,
+            topic=self._incident_topic,
+            subject=event.subject,
+            payload=encode(event),
+            priority=INCIDENT_PRIORITY,
+            created_at=self._clock.wall_time(now_s).timestamp(),
+        )
+
+    def _tend_link(self, now_s: float) -> None:
+        if self._link is None and now_s >= self._link_retry_at_s:
+            self._link_retry_at_s = now_s + LINK_RETRY_S
+            try:
+                link = Link(self._mqtt, self._identity.vehicle, self._presence, self._mailbox.wake.set, self._say)
+            except LinkError as error:
+                self._complain(str(error))
+                return
+            link.start()
+            self._link = link
+        if self._link is not None and self._link.connections != self._connections:
+            self._connections = self._link.connections
+            self._schedule.reconnected()
+            self._status_due = self._status is not None
+
+    def _presence(self, online: bool) -> bytes:
+        at = self._clock.wall_time(self._clock.now_s())
+        return encode(presence_event(self._identity.vehicle, online=online, at=at))
+
+    def _hear(self) -> None:
+        for payload in self._link.take_acks() if self._link else ():
+            try:
+                event_id = parse_ack(payload).event_id
+            except WireError as error:
+                self._complain(str(error))
+                continue
+            if self._storage.forget(event_id):
+                self._schedule.forget(event_id)
+
+    def _send(self, now_s: float) -> int:
+        """Publish what is due; returns how many events were."""
+        assert self._link is not None, "there is a link while connected"
+        sent: list[str] = []
+        for event in self._storage.pending(WINDOW):
+            if not self._schedule.is_due(event.event_id, now_s):
+                continue
+            if not self._link.publish(event.topic, event.payload):
+                break
+            self._schedule.sent(event.event_id, now_s, self._chance())
+            sent.append(event.event_id)
+        if sent:
+            self._storage.mark_sent(sent, self._clock.wall_time(now_s).timestamp())
+        return len(sent)
+
+    def _send_status(self) -> None:
+        assert self._link is not None, "there is a link while connected"
+        storage_ok = self._storage.ok
+        if self._status is None or not (self._status_due or storage_ok != self._told_storage_ok):
+            return
+        self._status_due = False
+        try:
+            payload = self._status_payload(self._status, storage_ok)
+        except Exception as error:
+            self.fail("The status cannot be sent", error)
+            self._status = None
+            return
+        # What the broker does not take now is due in the next turn.
+        self._status_due = not self._link.publish(self._status_topic, payload, retain=True)
+        self._told_storage_ok = storage_ok
+
+    def _status_payload(self, report: StatusReport, storage_ok: bool) -> bytes:
+        event = status_event(
+            self._identity,
+            report.status,
+            self._clock.wall_time,
+            clock_trusted=self._clock.trusted(),
+            buses=report.buses,
+            invalid_frames=report.invalid_frames,
+            outbox_depth=self._storage.depth(),
+            storage_ok=storage_ok,
+        )
+        return encode(event)
+
+    def _wait_s(self, now_s: float) -> float:
+        """Until the first deadline; what comes from outside wakes the thread anyway."""
+        deadlines_s = [now_s + LONGEST_WAIT_S]
+        if not self._storage.ok:
+            deadlines_s.append(now_s + RETRY_AFTER_S)
+        if self._link is None:
+            deadlines_s.append(self._link_retry_at_s)
+        next_due_at_s = self._schedule.next_due_at_s()
+        if self.connected and next_due_at_s is not None:
+            deadlines_s.append(next_due_at_s)
+        return max(SHORTEST_WAIT_S, min(deadlines_s) - now_s)
+
+    def _complain(self, text: str) -> None:
+        """Say it, unless it was the last thing said."""
+        if text != self._last_complaint:
+            self._last_complaint = text
+            self._say("warning", text)

@@ -1,0 +1,107 @@
+"""The car's buses while the daemon runs: opened, watched, lost, and opened again."""
+
+import logging
+import selectors
+from dataclasses import dataclass
+
+from hardshoulder.core.frame import Frame
+from hardshoulder.edge.bus import Bus, BusError, open_bus
+from hardshoulder.settings import BusSettings
+
+log = logging.getLogger("hardshoulder.bus")
+
+RETRY_AFTER_S = 1.0
+
+
+@dataclass(slots=True)
+class _Link:
+    """One configured bus, open or waiting for its next try."""
+
+    settings: BusSettings
+    ids: frozenset[int]
+    bus: Bus | None = None
+    retry_at_s: float = 0.0
+    complaint: str = ""
+
+
+class Links:
+    """All buses of one car behind one selector. A bus that is not there never stops the others."""
+
+    def __init__(self, settings: tuple[BusSettings, ...], wanted: frozenset[tuple[str, int]]) -> None:
+        self.selector = selectors.DefaultSelector()
+        self._links = {
+            entry.name: _Link(entry, frozenset(can_id for bus, can_id in wanted if bus == entry.name))
+            for entry in settings
+        }
+
+    @property
+    def up(self) -> dict[str, bool]:
+        """Which buses are open."""
+        return {name: link.bus is not None for name, link in self._links.items()}
+
+    def open_missing(self, now_s: float) -> None:
+        """Tries to open what is closed, each at its own pace."""
+        for link in self._links.values():
+            if link.bus is None and now_s >= link.retry_at_s:
+                self._open(link, now_s)
+
+    def _open(self, link: _Link, now_s: float) -> None:
+        entry = link.settings
+        try:
+            link.bus = open_bus(entry.name, entry.url, link.ids, entry.bitrate)
+        except BusError as error:
+            self._complain(link, str(error), now_s)
+            return
+        self.selector.register(link.bus, selectors.EVENT_READ, link)
+        link.complaint = ""
+        log.info("bus=%s state=up url=%s", entry.name, entry.url)
+
+    def _complain(self, link: _Link, text: str, now_s: float) -> None:
+        """Says a fault once, not every second."""
+        link.retry_at_s = now_s + RETRY_AFTER_S
+        if text != link.complaint:
+            link.complaint = text
+            log.error("%s; trying again every %g s", text, RETRY_AFTER_S)
+
+    def next_retry_s(self) -> float:
+        """When the next closed bus is tried; infinity when all are open."""
+        return min((link.retry_at_s for link in self._links.values() if link.bus is None), default=float("inf"))
+
+    def receive(self, link: object, now_s: float) -> list[Frame]:
+        """The frames that wait on a selected link; a bus that went away is closed and tried again."""
+        assert isinstance(link, _Link)
+        if link.bus is None:
+            return []
+        try:
+            return link.bus.receive_ready()
+        except BusError as error:
+            self._lose(link, error, now_s)
+            return []
+
+    def send(self, frame: Frame, now_s: float) -> bool:
+        """Puts the frame on its bus; False when that bus is not there."""
+        link = self._links.get(frame.bus)
+        if link is None or link.bus is None:
+            return False
+        try:
+            link.bus.send(frame)
+        except BusError as error:
+            self._lose(link, error, now_s)
+            return False
+        return True
+
+    def _lose(self, link: _Link, error: BusError, now_s: float) -> None:
+        assert link.bus is not None
+        self.selector.unregister(link.bus)
+        link.bus.close()
+        link.bus = None
+        self._complain(link, str(error), now_s)
+
+    def close(self) -> None:
+        """Gives all buses back."""
+        for link in self._links.values():
+            if link.bus is not None:
+                self.selector.unregister(link.bus)
+                link.bus.close()
+                link.bus = None
+        self.selector.close()

@@ -1,0 +1,221 @@
+"""The line to the broker: paho-mqtt with a last will, a subscription to the acknowledgements, no queue."""
+
+import sys
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+
+from paho.mqtt.client import (
+    MQTT_ERR_SUCCESS,
+    MQTT_LOG_ERR,
+    Client,
+    ConnectFlags,
+    DisconnectFlags,
+    MQTTMessage,
+    MQTTv5,
+)
+from paho.mqtt.enums import CallbackAPIVersion
+from paho.mqtt.packettypes import PacketTypes
+from paho.mqtt.properties import Properties
+from paho.mqtt.reasoncodes import ReasonCode
+
+from hardshoulder.edge.surroundings import Say
+from hardshoulder.settings import MqttSettings
+from hardshoulder.wire import ACK_LIMIT_BYTES, CONTENT_TYPE, topic
+
+SHORTEST_RETRY_S = 1
+LONGEST_RETRY_S = 60
+QUEUE_LIMIT = 500
+"""Messages that the client holds until the broker confirms them."""
+INBOX_LIMIT = 1000
+_PACKET_LIMIT_BYTES = ACK_LIMIT_BYTES + 1024
+
+
+class LinkError(Exception):
+    """The line cannot be set up: a file is missing or a name is no host; the text says which."""
+
+
+class Link:
+    """One connection to the broker, made again whenever it breaks.
+
+    paho runs its own thread; everything here may be called from another one and returns at
+    once. What was not confirmed when a connection breaks is dropped here, because the outbox
+    has it and sends it again: there is one queue, and it is on the disk.
+    """
+
+    def __init__(
+        self,
+        settings: MqttSettings,
+        vehicle: str,
+        presence: Callable[[bool], bytes],
+        wake: Callable[[], None],
+        say: Say,
+    ) -> None:
+        """presence: makes the payload for online (True) or offline. Raises LinkError."""
+        self._broker = f"{settings.host}:{settings.port}"
+        self._presence = presence
+        self._wake = wake
+        self._say = say
+        self._presence_topic, self._ack_topic = topic(vehicle, "presence"), topic(vehicle, "ack")
+        self._acks: deque[bytes] = deque(maxlen=INBOX_LIMIT)
+        self._trouble: str | None = None
+        self._gone = threading.Event()
+        self.connected = False
+        self.connections = 0
+        """How often a connection was made; a new number means that all that waits is due."""
+        self._client = self._make_client(settings, vehicle)
+
+    def start(self) -> None:
+        """Begin to connect."""
+        self._client.loop_start()
+
+    def publish(self, to: str, payload: bytes, *, retain: bool = False) -> bool:
+        """Send with QoS 1. False: the broker is not there or does not keep up; ask again later."""
+        if not self.connected:
+            return False
+        info = self._client.publish(to, payload, qos=1, retain=retain, properties=_content_type())
+        return info.rc == MQTT_ERR_SUCCESS
+
+    def take_acks(self) -> list[bytes]:
+        """The acknowledgements that have come in since the last time."""
+        return [self._acks.popleft() for _ in range(len(self._acks))]
+
+    def stop(self, timeout_s: float) -> None:
+        """Say goodbye and hang up; after `timeout_s` the broker has to find out by itself."""
+        until_s = time.monotonic() + timeout_s
+        if self.connected:
+            info = self._client.publish(
+                self._presence_topic, self._presence(False), qos=1, retain=True, properties=_content_type()
+            )
+            if info.rc == MQTT_ERR_SUCCESS:
+                info.wait_for_publish(timeout_s)
+            self._client.disconnect()
+            self._gone.wait(max(0.0, until_s - time.monotonic()))
+        else:
+            self._client.disconnect()
+
+    def _make_client(self, settings: MqttSettings, vehicle: str) -> Client:
+        client_id = settings.client_id or f"hardshoulder-{vehicle}"
+        client = Client(CallbackAPIVersion.VERSION2, client_id=client_id, protocol=MQTTv5)
+        client.suppress_exceptions = True  # They end up in `on_log` instead of ending paho's thread.
+        client.max_queued_messages_set(QUEUE_LIMIT)
+        client.reconnect_delay_set(SHORTEST_RETRY_S, LONGEST_RETRY_S)
+        client.on_pre_connect = self._on_pre_connect
+        client.on_connect = self._on_connect
+        client.on_connect_fail = self._on_connect_fail
+        client.on_disconnect = self._on_disconnect
+        client.on_subscribe = self._on_subscribe
+        client.on_message = self._on_message
+        client.on_publish = self._on_publish
+        client.on_log = self._on_log
+        try:
+            _set_secrets(client, settings)
+            settings.host.encode("idna")
+            properties = _properties(PacketTypes.CONNECT)
+            properties.MaximumPacketSize = _PACKET_LIMIT_BYTES
+            client.connect_async(
+                settings.host, settings.port, settings.keepalive_s, clean_start=True, properties=properties
+            )
+        except (OSError, ValueError) as error:
+            raise LinkError(f"The connection to {self._broker} cannot be set up: {error}.") from error
+        return client
+
+    def _on_pre_connect(self, client: Client, _userdata: object) -> None:
+        client.drop_out_messages()
+        # Made anew for every connection, so that no two wills carry the same event id.
+        client.will_set(
+            self._presence_topic, self._presence(False), qos=1, retain=True, properties=_content_type(will=True)
+        )
+
+    def _on_connect(
+        self,
+        client: Client,
+        _userdata: object,
+        _flags: ConnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if reason.is_failure:
+            self._complain(f"The broker {self._broker} refuses the connection: {reason}.")
+            return
+        client.subscribe(self._ack_topic, qos=1)
+        client.publish(self._presence_topic, self._presence(True), qos=1, retain=True, properties=_content_type())
+        self._trouble = None
+        self._gone.clear()
+        self._say("info", f"Connected to the broker {self._broker}.")
+        self.connections += 1
+        self.connected = True
+        self._wake()
+
+    def _on_connect_fail(self, _client: Client, _userdata: object) -> None:
+        # paho calls this while it handles the error and does not hand it over.
+        self._complain(f"The broker {self._broker} cannot be reached: {sys.exc_info()[1]}.")
+
+    def _on_disconnect(
+        self,
+        _client: Client,
+        _userdata: object,
+        _flags: DisconnectFlags,
+        reason: ReasonCode,
+        _properties: Properties | None,
+    ) -> None:
+        if self.connected and reason.is_failure:
+            self._complain(f"The connection to the broker {self._broker} is lost: {reason}.")
+        self.connected = False
+        self._gone.set()
+        self._wake()
+
+    def _on_subscribe(
+        self,
+        _client: Client,
+        _userdata: object,
+        _mid: int,
+        reasons: list[ReasonCode],
+        _properties: Properties | None,
+    ) -> None:
+        if any(reason.is_failure for reason in reasons):
+            self._complain(f"The broker {self._broker} does not let the car hear {self._ack_topic}: {reasons[0]}.")
+
+    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        self._acks.append(bytes(message.payload))
+        self._wake()
+
+    def _on_publish(
+        self, _client: Client, _userdata: object, _mid: int, reason: ReasonCode, _properties: Properties | None
+    ) -> None:
+        if reason.is_failure:
+            self._complain(f"The broker {self._broker} refuses a message: {reason}.")
+        self._wake()
+
+    def _on_log(self, _client: Client, _userdata: object, level: int, text: str) -> None:
+        if level == MQTT_LOG_ERR:
+            self._say("error", f"The MQTT client reports: {text}")
+
+    def _complain(self, text: str) -> None:
+        """Say it, unless it was the last thing said: a broker away for a day is one line."""
+        if text != self._trouble:
+            self._trouble = text
+            self._say("warning", text)
+
+
+def _set_secrets(client: Client, settings: MqttSettings) -> None:
+    """User, password and certificates. Raises OSError for a file that cannot be read."""
+    if settings.username is not None:
+        password = settings.password_file.read_text().strip() if settings.password_file else None
+        client.username_pw_set(settings.username, password)
+    files = (settings.ca_file, settings.cert_file, settings.key_file)
+    if any(files):
+        ca_file, cert_file, key_file = (str(file) if file else None for file in files)
+        client.tls_set(ca_file, cert_file, key_file)
+
+
+def _content_type(*, will: bool = False) -> Properties:
+    properties = _properties(PacketTypes.WILLMESSAGE if will else PacketTypes.PUBLISH)
+    properties.ContentType = CONTENT_TYPE
+    properties.PayloadFormatIndicator = 1
+    return properties
+
+
+def _properties(packet_type: int) -> Properties:
+    return Properties(packet_type)  # type: ignore[no-untyped-call]  # paho left this class without types

@@ -1,0 +1,46 @@
+"""Telling the driver: always in the log, and through a program of the car where one is configured."""
+
+import logging
+import os
+import subprocess
+
+from hardshoulder.core.actions import Notice
+
+log = logging.getLogger("hardshoulder.notice")
+
+RUNNING_AT_MOST = 4
+"""Programs that still run; a hung loudspeaker must not fill the process table."""
+
+
+class Cabin:
+    """Shows notices. command: an executable and its arguments; the text comes last (none: log only)."""
+
+    def __init__(self, command: tuple[str, ...], texts: dict[str, str], button: str) -> None:
+        self._command = command
+        self._texts = texts
+        self._button = button
+        self._running: list[subprocess.Popen[bytes]] = []
+
+    def text(self, notice: Notice) -> str:
+        """The words for the driver, in the configured language."""
+        return self._texts[notice.value].format(button=self._button)
+
+    def show(self, notice: Notice) -> None:
+        """Tells the driver and returns at once; what cannot be shown is logged."""
+        text = self.text(notice)
+        log.warning("notice=%s text=%r", notice.value, text)
+        self._running = [process for process in self._running if process.poll() is None]
+        if not self._command:
+            return
+        if len(self._running) >= RUNNING_AT_MOST:
+            log.error("notice=%s not shown: %d notice programs still run", notice.value, len(self._running))
+            return
+        environment = {**os.environ, "HARDSHOULDER_NOTICE": notice.value}
+        try:
+            self._running.append(
+                subprocess.Popen(
+                    [*self._command, text], stdin=subprocess.DEVNULL, env=environment, start_new_session=True
+                )
+            )
+        except OSError as error:
+            log.error("notice=%s not shown: %s: %s", notice.value, self._command[0], error.strerror)

@@ -1,0 +1,23 @@
+"""What the app lends to the edges that run beside its loop: its clocks and its voice."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal
+
+Say = Callable[[Literal["info", "warning", "error"], str], None]
+"""Tells a person something; called from more than one thread."""
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """The times of an edge; all three are called from more than one thread.
+
+    now_s: the monotonic clock by which the core's values are stamped.
+    wall_time: the wall time of a moment of that clock, with a time zone.
+    trusted: whether the wall clock has been set by a time source.
+    """
+
+    now_s: Callable[[], float]
+    wall_time: Callable[[float], datetime]
+    trusted: Callable[[], bool]

@@ -1,0 +1,259 @@
+"""The vehicle profile as it is written: which signal is which, how it is protected, what may be sent.
+
+A profile is a TOML file. These models are its format, version 1; docs/schemas/profile.json is
+generated from them and docs/PROFILES.md explains each key.
+"""
+
+from dataclasses import fields
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import Field as Key
+from pydantic import create_model, model_validator
+
+from hardshoulder.core.plan import ChecksumKind, CommandStyle, Readback, Thresholds
+from hardshoulder.core.vocabulary import STATES, UNITS, Propulsion, Unit, Vss
+from hardshoulder.errors import UserError
+from hardshoulder.toml_file import Strict, load
+
+FORMAT = 1
+PROFILES_FOLDER = "profiles"
+
+# From the unit written in a profile to the unit of the signal: value * factor.
+FACTORS: dict[Unit, dict[str, float]] = {
+    Unit.KPH: {"km/h": 1.0, "m/s": 3.6, "mph": 1.609344},
+    Unit.RPM: {"rpm": 1.0, "rad/s": 9.549296585513721},
+    Unit.VOLT: {"V": 1.0, "mV": 0.001},
+    Unit.PERCENT: {"%": 1.0, "ratio": 100.0},
+    Unit.DEGREE: {"deg": 1.0, "rad": 57.29577951308232},
+}
+
+Seconds = Annotated[float, Key(gt=0, le=60)]
+
+# What a threshold of this unit can sensibly be: (above, at most).
+_BOUNDS = {
+    "_kph": (0.0, 150.0),
+    "_s": (-1e-9, 60.0),
+    "_rpm": (0.0, 1500.0),
+    "_v": (0.0, 60.0),
+    "_percent": (0.0, 100.0),
+}
+
+
+def _threshold_keys() -> dict[str, Any]:
+    keys: dict[str, Any] = {}
+    for field in fields(Thresholds):
+        above, most = next(bounds for unit, bounds in _BOUNDS.items() if field.name.endswith(unit))
+        keys[field.name] = (Annotated[float, Key(gt=above, le=most)] | None, None)
+    return keys
+
+
+class _OrderedThresholds(Strict):
+    """The thresholds that must stand in order."""
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        merged = merge_thresholds(self)
+        if not merged.standstill_below_kph < merged.arm_above_kph <= merged.alert_above_kph:
+            raise ValueError(
+                "impossible: standstill_below_kph < arm_above_kph <= alert_above_kph must hold, "
+                f"got {merged.standstill_below_kph:g}, {merged.arm_above_kph:g}, {merged.alert_above_kph:g}"
+            )
+        return self
+
+
+ThresholdKeys = create_model("ThresholdKeys", __base__=_OrderedThresholds, **_threshold_keys())
+
+
+def merge_thresholds(*overrides: Strict) -> Thresholds:
+    """The defaults with what each override names, later ones winning."""
+    values: dict[str, float] = {}
+    for override in overrides:
+        values |= {name: float(v) for name, v in override.model_dump(exclude_none=True).items()}
+    return Thresholds(**values)
+
+
+class BusKeys(Strict):
+    """A bus of the car. log_channels: what recordings call it, most usual first."""
+
+    name: Annotated[str, Key(pattern=r"^[a-z][a-z0-9_-]{0,31}$")]
+    log_channels: list[str] = []
+
+
+class CounterKeys(Strict):
+    """The alive counter of a message."""
+
+    signal: str
+    modulo: Annotated[int, Key(ge=2, le=65536)]
+
+
+class ChecksumKeys(Strict):
+    """The checksum of a message. covers: the fields that sum8-fields-inverted adds up."""
+
+    signal: str
+    kind: Annotated[ChecksumKind, Key(strict=False)]
+    data_id: Annotated[int, Key(ge=0, le=0xFFFF)] | None = None
+    covers: list[str] = []
+
+    @model_validator(mode="after")
+    def _covers_where_needed(self) -> Self:
+        if (self.kind is ChecksumKind.SUM8_FIELDS_INVERTED) != bool(self.covers):
+            raise ValueError("`covers` lists the summed fields for kind sum8-fields-inverted, and only for that")
+        return self
+
+
+class MessageKeys(Strict):
+    """What the DBC does not say of a message."""
+
+    bus: str | None = None
+    cycle_s: Seconds | None = None
+    length: Annotated[int, Key(ge=0, le=64)] | None = None
+    counter: CounterKeys | None = None
+    checksum: ChecksumKeys | None = None
+
+
+class SignalKeys(Strict):
+    """Where a VSS signal comes from. values: raw number to truth or state word.
+
+    The DBC's value, times scale plus offset, is in `unit`.
+    """
+
+    message: str
+    signal: str
+    unit: str | None = None
+    scale: float = 1.0
+    offset: float = 0.0
+    valid: Annotated[list[float], Key(min_length=2, max_length=2)] | None = None
+    not_available: list[int] = []
+    values: dict[str, bool | str] = {}
+    stale_after_s: Seconds | None = None
+
+    @model_validator(mode="after")
+    def _sound(self) -> Self:
+        if self.valid is not None and self.valid[0] >= self.valid[1]:
+            raise ValueError(f"valid = [lowest, highest]; {self.valid[0]:g} is not below {self.valid[1]:g}")
+        wrong = [key for key in self.values if not key.lstrip("-").isdigit()]
+        if wrong:
+            raise ValueError(f"values maps raw whole numbers; {wrong[0]!r} is none")
+        return self
+
+
+class CommandKeys(Strict):
+    """The frame that asks for the hazards: every signal of it, and what the other bits are."""
+
+    message: str
+    on: dict[str, int]
+    off: dict[str, int]
+    unused_bits: Literal[0, 1]
+    style: Annotated[CommandStyle, Key(strict=False)]
+    period_s: Annotated[float, Key(ge=0.01, le=2)]
+    pulse_frames: Annotated[int, Key(ge=1, le=20)] = 3
+
+
+class HazardKeys(Strict):
+    """How hazards are asked for and seen."""
+
+    readback: Annotated[Readback, Key(strict=False)]
+    command: CommandKeys | None = None
+
+
+class TraitKeys(Strict):
+    """What the car does that looks like a breakdown and is none."""
+
+    start_stop_below_kph: Annotated[float, Key(ge=0, le=60)] = 0.0
+    coasts_engine_off: bool = False
+
+
+class Profile(Strict):
+    """A vehicle profile, format 1."""
+
+    format: Literal[1]
+    name: Annotated[str, Key(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
+    description: str
+    propulsion: Annotated[Propulsion, Key(strict=False)]
+    dbc: str | None = None
+    traits: TraitKeys = TraitKeys()
+    bus: Annotated[list[BusKeys], Key(min_length=1, max_length=8)]
+    messages: dict[str, MessageKeys] = {}
+    signals: Annotated[dict[Annotated[Vss, Key(strict=False)], SignalKeys], Key(min_length=1)]
+    hazard: HazardKeys = HazardKeys(readback=Readback.NONE)
+    hazard_button: dict[str, Annotated[str, Key(min_length=1, max_length=120)]]
+    thresholds: ThresholdKeys = ThresholdKeys()  # type: ignore[valid-type]
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        problems = [
+            *self._bus_problems(),
+            *self._signal_problems(),
+            *self._readback_problems(),
+        ]
+        if "en" not in self.hazard_button:
+            problems.append("hazard_button: the English text `en` is the fallback of every language; add it")
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _bus_problems(self) -> list[str]:
+        names = [bus.name for bus in self.bus]
+        problems = [f"bus: the name {name!r} stands twice" for name in sorted({n for n in names if names.count(n) > 1})]
+        for message, keys in self.messages.items():
+            if keys.bus is not None and keys.bus not in names:
+                problems.append(f"messages.{message}.bus: no bus is called {keys.bus!r}; there is {', '.join(names)}")
+        return problems
+
+    def _signal_problems(self) -> list[str]:
+        return [f'signals."{vss}": {problem}' for vss, keys in self.signals.items() for problem in _mapping(vss, keys)]
+
+    def _readback_problems(self) -> list[str]:
+        needed = {
+            Readback.STATUS: (Vss.HAZARD_SIGNALING,),
+            Readback.LAMPS: (Vss.INDICATOR_LEFT, Vss.INDICATOR_RIGHT),
+            Readback.NONE: (),
+        }[self.hazard.readback]
+        kind = self.hazard.readback.value
+        return [f"hazard.readback: {kind} needs the signal {vss}; map it" for vss in needed if vss not in self.signals]
+
+
+def _mapping(vss: Vss, keys: SignalKeys) -> list[str]:
+    """What is wrong with one mapping, given what kind of signal it is."""
+    unit = UNITS[vss]
+    if unit in FACTORS:
+        known = ", ".join(FACTORS[unit])
+        if keys.values:
+            return [f"{vss} is a number; give `unit` instead of `values`"]
+        return [] if keys.unit in FACTORS[unit] else [f"unit {keys.unit!r} does not measure this; use one of: {known}"]
+    if not keys.values:
+        return ["give `values`: which raw number means what"]
+    if unit is Unit.BOOLEAN:
+        return [] if all(isinstance(v, bool) for v in keys.values.values()) else ["`values` must be true or false"]
+    wrong = [str(word) for word in keys.values.values() if word not in STATES[vss]]
+    return [f"{word!r} is no state of it; use {', '.join(sorted(STATES[vss]))}" for word in wrong]
+
+
+def shipped_profiles() -> dict[str, Path]:
+    """The profiles that come with the package, by name."""
+    import hardshoulder_dbc
+
+    folder = Path(hardshoulder_dbc.__file__).parent / PROFILES_FOLDER
+    return {path.stem: path for path in sorted(folder.glob("*.toml"))}
+
+
+def find_profile(name_or_file: str, beside: Path | None = None) -> Path:
+    """The profile's file: a shipped name, or a path (relative to `beside`, if given).
+
+    Raises UserError when there is neither.
+    """
+    shipped = shipped_profiles()
+    if name_or_file in shipped:
+        return shipped[name_or_file]
+    path = Path(name_or_file) if beside is None else beside / name_or_file
+    if path.is_file():
+        return path
+    raise UserError(
+        f"{name_or_file}: no such profile file, and none shipped by that name; shipped: {', '.join(shipped)}"
+    )
+
+
+def load_profile(path: Path) -> Profile:
+    """The checked profile. Raises UserError with every problem of the file."""
+    return load(path, Profile)

@@ -1,0 +1,80 @@
+"""The settings of the daemon as frozen values; light to import, because the car is watched first."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who speaks: what every event says about the car and the daemon in it.
+
+    vehicle: 1 to 64 of letters, digits, `_` and `-`; it becomes a part of every topic.
+    profile, profile_digest: the vehicle profile's name and its SHA-256 (hex).
+    software: the daemon's version.
+    armed: False while the daemon only monitors and switches nothing.
+    """
+
+    vehicle: str
+    profile: str
+    profile_digest: str
+    software: str
+    armed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MqttSettings:
+    """How the broker is reached.
+
+    password_file: a file that holds the password, so that it stands in no configuration.
+    ca_file: the authorities that may vouch for the broker; the connection is encrypted when this
+    or `cert_file` is given, and with `cert_file` alone the system's own authorities are trusted.
+    cert_file, key_file: the car's certificate, where the broker asks for one.
+    client_id: None stands for `hardshoulder-<vehicle>`.
+    resend_after_s: when an event is published again that the fleet has not acknowledged.
+    """
+
+    host: str
+    port: int = 1883
+    username: str | None = None
+    password_file: Path | None = None
+    ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
+    client_id: str | None = None
+    keepalive_s: int = 30
+    resend_after_s: float = 10.0
+
+
+@dataclass(frozen=True, slots=True)
+class StorageSettings:
+    """Where events wait for the fleet, and how many of them may."""
+
+    folder: Path
+    max_events: int = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class BusSettings:
+    """Where one of the profile's buses is. bitrate: bit/s, for adapters that set it."""
+
+    name: str
+    url: str
+    bitrate: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """The daemon's configuration, checked.
+
+    armed: whether anything may be sent on CAN at all.
+    mqtt: None where alerts have nowhere to go.
+    notice_command: a program that shows or speaks a notice, given the text as last argument.
+    """
+
+    vehicle: str
+    armed: bool
+    language: str
+    buses: tuple[BusSettings, ...]
+    mqtt: MqttSettings | None
+    storage: StorageSettings
+    notice_command: tuple[str, ...] = ()

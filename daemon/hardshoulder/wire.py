@@ -1,0 +1,287 @@
+"""The contract: what the car publishes, what it hears, and on which topics.
+
+Every message is a CloudEvents 1.0 event in JSON, structured mode. What the car sends is strict
+and knows no other field. What either side receives may carry fields it does not know, so that
+cars and fleets can be updated in any order. docs/asyncapi.yaml is made from this module; the
+car's values become events in `hardshoulder.events`.
+"""
+
+import re
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from hardshoulder.core.actions import Finding, HazardState, Health, State
+
+INCIDENT_TYPE: Literal["org.hardshoulder.incident.v1"] = "org.hardshoulder.incident.v1"
+STATUS_TYPE: Literal["org.hardshoulder.status.v1"] = "org.hardshoulder.status.v1"
+PRESENCE_TYPE: Literal["org.hardshoulder.presence.v1"] = "org.hardshoulder.presence.v1"
+ACK_TYPE: Literal["org.hardshoulder.ack.v1"] = "org.hardshoulder.ack.v1"
+
+CONTENT_TYPE = "application/cloudevents+json"
+"""The MQTT 5 content type of every message."""
+
+ACK_LIMIT_BYTES = 64 * 1024
+EVENT_LIMIT_BYTES = 256 * 1024
+
+_VEHICLE = r"[A-Za-z0-9_-]{1,64}"
+_LEAF = r"[a-z0-9-]{1,32}(/[a-z0-9-]{1,32}){0,2}"
+
+
+class WireError(ValueError):
+    """A message or a name that the contract does not allow; the text is one sentence."""
+
+
+def _as_utc(time: datetime) -> datetime:
+    try:
+        return time.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("the time is out of range") from error
+
+
+Time = Annotated[AwareDatetime, AfterValidator(_as_utc)]
+"""RFC 3339, in UTC."""
+
+Vehicle = Annotated[str, Field(pattern=f"^{_VEHICLE}$")]
+Name = Annotated[str, Field(min_length=1, max_length=128)]
+Count = Annotated[int, Field(ge=0)]
+
+
+class _Sent(BaseModel):
+    """What the car sends."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
+
+
+class _Received(BaseModel):
+    """What the car receives: a newer fleet may say more than this car understands."""
+
+    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
+
+
+class CauseData(_Sent):
+    """A cause as road authorities know it: ETSI EN 302 637-3 (DENM), codes of TS 102 894-2."""
+
+    code: Annotated[int, Field(ge=0, le=255)]
+    name: str
+    sub_code: Annotated[int, Field(ge=0, le=255)]
+    sub_name: str
+
+
+class EvidenceData(_Sent):
+    """A rule that holds and the reading that started it; `sentence` says it in words."""
+
+    finding: Finding
+    signal: str
+    value: bool | float | str
+    at: Time
+    sentence: str
+
+
+class LocationData(_Sent):
+    """WGS 84 degrees; `age_s` says how old the fix was when it was taken."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    heading: float | None
+    age_s: float
+
+
+class EntryData(_Sent):
+    """One line of the timeline."""
+
+    at: Time
+    what: str
+
+
+class IncidentData(_Sent):
+    """The whole incident as it stands; of one incident the highest sequence number counts.
+
+    `clock_trusted` is false while the car's wall clock had not been set by a time source: the
+    distances between the times are right even then, the times themselves may not be.
+    """
+
+    schema_version: Literal[1]
+    vehicle: Vehicle
+    incident_id: Name
+    sequence: Count
+    kind: Finding
+    cause: CauseData
+    state: State
+    mode: Literal["monitor", "armed"]
+    hazards: HazardState
+    clock_trusted: bool
+    suspected_at: Time
+    opened_at: Time
+    hazards_requested_at: Time | None
+    stopped_at: Time | None
+    closed_at: Time | None
+    speed_kph_at_open: float | None
+    evidence: tuple[EvidenceData, ...]
+    location: LocationData | None
+    timeline: tuple[EntryData, ...]
+    profile: str
+    profile_digest: str
+    software: str
+
+
+class StatusData(_Sent):
+    """What the car does and how much the daemon sees; retained, the newest counts."""
+
+    schema_version: Literal[1]
+    vehicle: Vehicle
+    state: State
+    mode: Literal["monitor", "armed"]
+    health: Health
+    missing: tuple[str, ...]
+    speed_kph: float | None
+    clock_trusted: bool
+    buses: dict[str, Literal["up", "down"]]
+    invalid_frames: dict[str, Count]
+    outbox_depth: Count
+    storage_ok: bool
+    profile: str
+    profile_digest: str
+    software: str
+
+
+class PresenceData(_Sent):
+    """Whether the car is connected; the broker itself says `false` when the line breaks."""
+
+    schema_version: Literal[1]
+    vehicle: Vehicle
+    online: bool
+
+
+class AckData(_Received):
+    """The fleet has this event in its database: the car may forget it."""
+
+    event_id: Name
+    incident_id: Name
+    sequence: Count
+
+
+class _Envelope(_Sent):
+    """The CloudEvents attributes that every event of the car carries."""
+
+    specversion: Literal["1.0"]
+    id: Name
+    source: Annotated[str, Field(pattern=f"^/hardshoulder/{_VEHICLE}$")]
+    subject: Name
+    time: Time
+    datacontenttype: Literal["application/json"]
+    dataschema: str
+
+
+class IncidentEvent(_Envelope):
+    """An incident was opened or has changed."""
+
+    type: Literal["org.hardshoulder.incident.v1"]
+    data: IncidentData
+
+
+class StatusEvent(_Envelope):
+    """The car's state, or the daemon's sight of it, has changed."""
+
+    type: Literal["org.hardshoulder.status.v1"]
+    data: StatusData
+
+
+class PresenceEvent(_Envelope):
+    """The car has come or gone; sent as a last will it carries the time of the connection."""
+
+    type: Literal["org.hardshoulder.presence.v1"]
+    data: PresenceData
+
+
+class AckEvent(_Received):
+    """The fleet's acknowledgement, sent after its commit and again for every duplicate."""
+
+    specversion: Literal["1.0"]
+    id: Name
+    source: Annotated[str, Field(min_length=1, max_length=1024)]
+    type: Literal["org.hardshoulder.ack.v1"]
+    subject: str | None = None
+    time: Time | None = None
+    datacontenttype: str | None = "application/json"
+    dataschema: str | None = None
+    data: AckData
+
+
+Event = IncidentEvent | StatusEvent | PresenceEvent
+
+_EVENT: TypeAdapter[Event] = TypeAdapter(Annotated[Event, Field(discriminator="type")])
+
+
+def topic(vehicle: str, leaf: str) -> str:
+    """The topic of one car, for example `hardshoulder/v1/car-7/incident`.
+
+    leaf: `incident`, `status`, `presence`, `ack`, `command/<name>` or `command/<name>/result`.
+    Raises WireError for anything that could reach another topic, such as a wildcard.
+    """
+    if not re.fullmatch(_VEHICLE, vehicle):
+        raise WireError(f"The vehicle id {vehicle!r} is not made of 1 to 64 letters, digits, '_' and '-'.")
+    if not re.fullmatch(_LEAF, leaf):
+        raise WireError(f"{leaf!r} is not the end of a topic.")
+    return f"hardshoulder/v1/{vehicle}/{leaf}"
+
+
+def schema_id(event_type: str) -> str:
+    """The identifier of a type's schema: `urn:hardshoulder:schema:incident:v1`."""
+    return "urn:hardshoulder:schema:" + event_type.removeprefix("org.hardshoulder.").replace(".", ":")
+
+
+def new_event_id() -> str:
+    """An identifier that no other event carries."""
+    return str(uuid.uuid4())
+
+
+def encode(event: Event | AckEvent) -> bytes:
+    """The event as it goes over the wire."""
+    return event.model_dump_json().encode()
+
+
+def ack_event(event: IncidentEvent, source: str, at: datetime) -> AckEvent:
+    """The acknowledgement of an event, for the fleet to publish. at: with a time zone."""
+    return AckEvent(
+        specversion="1.0",
+        id=new_event_id(),
+        source=source,
+        type=ACK_TYPE,
+        subject=event.data.incident_id,
+        time=at,
+        dataschema=schema_id(ACK_TYPE),
+        data=AckData(event_id=event.id, incident_id=event.data.incident_id, sequence=event.data.sequence),
+    )
+
+
+def parse_ack(payload: bytes) -> AckData:
+    """What an acknowledgement says. Raises WireError for anything else."""
+    _refuse_large(payload, "acknowledgement", ACK_LIMIT_BYTES)
+    try:
+        return AckEvent.model_validate_json(payload).data
+    except ValidationError as error:
+        raise WireError(f"The acknowledgement cannot be read: {_reason(error)}.") from None
+
+
+def parse_event(payload: bytes) -> Event:
+    """An event of a car, of this version or a newer one. Raises WireError for anything else."""
+    _refuse_large(payload, "event", EVENT_LIMIT_BYTES)
+    try:
+        return _EVENT.validate_json(payload, extra="ignore")
+    except ValidationError as error:
+        raise WireError(f"The event cannot be read: {_reason(error)}.") from None
+
+
+def _refuse_large(payload: bytes, what: str, limit_bytes: int) -> None:
+    if len(payload) > limit_bytes:
+        raise WireError(f"The {what} has {len(payload)} bytes, and {limit_bytes} are the limit.")
+
+
+def _reason(error: ValidationError) -> str:
+    """The first thing that is wrong, and where."""
+    first = error.errors(include_url=False, include_context=False, include_input=False)[0]
+    place = ".".join(str(step) for step in first["loc"])
+    return f"{place}: {first['msg']}" if place else first["msg"]

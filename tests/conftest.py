@@ -1,0 +1,48 @@
+"""What all tests share: the folder of recordings and how hard hypothesis tries."""
+
+import os
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from hypothesis import settings
+
+DRIVES_VARIABLE = "HARDSHOULDER_DRIVES"
+_NO_DRIVES = f"{DRIVES_VARIABLE} is not set"
+
+# A slow machine is no reason to fail; the blob lets anybody repeat a failure.
+settings.register_profile("quick", deadline=None, print_blob=True)
+settings.register_profile("full", deadline=None, print_blob=True, max_examples=1000)
+settings.load_profile("quick")
+
+
+def drives_folder() -> Path | None:
+    """The folder of recordings, for tests that are parametrized over its files; None when none is named."""
+    named = os.environ.get(DRIVES_VARIABLE)
+    return Path(named).resolve() if named else None
+
+
+def pytest_configure() -> None:
+    """A misspelt folder must not look like one that was tested."""
+    folder = drives_folder()
+    if folder is not None and not folder.is_dir():
+        pytest.exit(f"{DRIVES_VARIABLE} names no folder: {folder}", returncode=pytest.ExitCode.USAGE_ERROR)
+
+
+@pytest.fixture(scope="session")
+def drives() -> Path:
+    """The folder of recordings; whoever asks for it is skipped where there is none."""
+    folder = drives_folder()
+    if folder is None:
+        pytest.skip(_NO_DRIVES)
+    return folder
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> Generator[None]:
+    """Says, after everything else, what a run without recordings leaves open."""
+    yield
+    if drives_folder() is not None:
+        return
+    left_out = sum(_NO_DRIVES in str(report.longrepr) for report in terminalreporter.stats.get("skipped", ()))
+    terminalreporter.write_line(f"Recordings were not tested: {_NO_DRIVES} ({left_out} tests left out).")
