@@ -1,0 +1,129 @@
+"""Every state meets every event, and the record tells what happened."""
+
+import pytest
+
+from hardshoulder.core.actions import Evidence, Finding, HazardState, Incident, State
+from hardshoulder.core.incident import (
+    OPEN_STATES,
+    TIMELINE_LIMIT,
+    TRANSITIONS,
+    Event,
+    denm_cause,
+    next_state,
+    open_incident,
+    with_entry,
+    with_evidence,
+    with_hazards,
+    with_state,
+)
+
+# An independent statement of the story: (from, event, to). Everything else stays.
+STORY = """
+parked arm driving
+driving park parked
+driving suspect suspect
+driving break rolling
+suspect park parked
+suspect clear driving
+suspect break rolling
+rolling stop stranded
+rolling recover recovered
+stranded recover recovered
+recovered break rolling
+recovered drive-on closed
+closed leave driving
+"""
+MOVES = {(State(a), Event(b)): State(c) for a, b, c in (line.split() for line in STORY.split("\n") if line)}
+
+
+@pytest.mark.parametrize("state", State)
+@pytest.mark.parametrize("event", Event)
+def test_every_state_meets_every_event(state: State, event: Event) -> None:
+    assert next_state(state, event) is MOVES.get((state, event), state)
+
+
+def test_no_state_is_a_trap_and_none_is_out_of_reach() -> None:
+    left = {state for state, _ in TRANSITIONS}
+    reached = set(TRANSITIONS.values())
+    assert left == set(State) and reached == set(State)
+
+
+def test_an_open_incident_never_parks_or_arms_away() -> None:
+    for state in OPEN_STATES:
+        for event in (Event.PARK, Event.ARM, Event.CLEAR, Event.SUSPECT):
+            assert next_state(state, event) is state
+
+
+def evidence(finding: Finding = Finding.ENGINE_STOPPED, at_s: float = 9.5) -> Evidence:
+    return Evidence(finding, "Vehicle.Powertrain.CombustionEngine.Speed", 120.0, at_s)
+
+
+def opened() -> Incident:
+    return open_incident("i-1", [evidence()], 10.0, 98.0, None, (91, 3))
+
+
+def test_opening_takes_the_earliest_suspicion_and_the_worst_kind() -> None:
+    incident = open_incident(
+        "i-1", [evidence(Finding.POWER_LOST, 9.7), evidence(Finding.ENGINE_STOPPED, 9.2)], 10.0, 98.0, None, (91, 0)
+    )
+    assert (incident.kind, incident.suspected_at_s, incident.opened_at_s) == (Finding.POWER_LOST, 9.2, 10.0)
+    assert (incident.sequence, incident.state, incident.hazards) == (1, State.ROLLING, HazardState.OFF)
+
+
+def test_every_change_is_the_next_sequence_and_a_line() -> None:
+    incident = with_state(with_hazards(opened(), HazardState.REQUESTED, 10.0), State.STRANDED, 30.0)
+    assert (incident.sequence, incident.hazards_requested_at_s, incident.stopped_at_s) == (3, 10.0, 30.0)
+    assert [entry.what for entry in incident.timeline] == [
+        "suspected: engine-stopped", "opened", "hazards requested", "stranded",
+    ]  # fmt: skip
+
+
+def test_first_stop_and_first_request_stay() -> None:
+    again = with_state(with_state(opened(), State.STRANDED, 30.0), State.STRANDED, 50.0)
+    assert again.stopped_at_s == 30.0
+    asked = with_hazards(with_hazards(opened(), HazardState.REQUESTED, 10.0), HazardState.REQUESTED, 20.0)
+    assert asked.hazards_requested_at_s == 10.0
+    assert with_hazards(opened(), HazardState.UNAVAILABLE, 10.0).hazards_requested_at_s is None
+
+
+def test_closing_is_stamped() -> None:
+    assert with_state(opened(), State.CLOSED, 99.0).closed_at_s == 99.0
+
+
+def test_known_evidence_changes_nothing_and_new_evidence_is_added() -> None:
+    incident = opened()
+    assert with_evidence(incident, [evidence(at_s=11.0)], 11.0) is incident
+    more = with_evidence(incident, [evidence(), evidence(Finding.SUPPLY_COLLAPSED, 11.0)], 11.0)
+    assert [item.finding for item in more.evidence] == [Finding.ENGINE_STOPPED, Finding.SUPPLY_COLLAPSED]
+    assert more.timeline[-1].what == "also: supply-collapsed"
+
+
+def test_the_timeline_is_bounded() -> None:
+    incident = opened()
+    for step in range(2 * TIMELINE_LIMIT):
+        incident = with_entry(incident, 10.0 + step, str(step))
+    assert len(incident.timeline) == TIMELINE_LIMIT
+    assert incident.timeline[-1].what == str(2 * TIMELINE_LIMIT - 1)
+
+
+@pytest.mark.parametrize(
+    ("kind", "fuel", "charge", "cause"),
+    [
+        (Finding.CRASH, 0.0, 0.0, (92, 0)),
+        (Finding.ENGINE_STOPPED, 0.5, None, (91, 1)),
+        (Finding.ENGINE_STOPPED, 1.0, None, (91, 3)),
+        (Finding.ENGINE_STOPPED, None, None, (91, 3)),
+        (Finding.CONTACTORS_OPEN, None, 0.4, (91, 2)),
+        (Finding.CONTACTORS_OPEN, None, 50.0, (91, 3)),
+        (Finding.SUPPLY_COLLAPSED, 50.0, 50.0, (91, 2)),
+        (Finding.POWER_LOST, 50.0, 50.0, (91, 0)),
+        (Finding.BUS_SILENT, None, None, (91, 0)),
+    ],
+)
+def test_denm_cause(kind: Finding, fuel: float | None, charge: float | None, cause: tuple[int, int]) -> None:
+    assert denm_cause(kind, fuel, charge) == cause
+
+
+def test_an_incident_without_evidence_is_a_programming_error() -> None:
+    with pytest.raises(AssertionError, match="evidence"):
+        open_incident("i-1", [], 10.0, 98.0, None, (91, 0))

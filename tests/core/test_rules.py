@@ -1,0 +1,115 @@
+"""Each finding on each kind of car: what opens an incident alone, what only together, what never."""
+
+from dataclasses import replace
+
+import pytest
+
+from hardshoulder.core.actions import Finding
+from hardshoulder.core.plan import CarPlan, Traits
+from hardshoulder.core.rules import RULES
+from hardshoulder.core.vocabulary import Value
+from support.driven import Driven, driving
+from support.talker import reference_plan
+
+COASTING = replace(reference_plan("combustion"), traits=Traits(coasts_engine_off=True))
+PLANS = {name: reference_plan(name) for name in ("combustion", "hybrid", "electric")} | {"coasting": COASTING}
+
+# car, what the car says, the incident's kind (None: no incident), seconds until it opens
+CASES: list[tuple[str, dict[str, Value], Finding | None, float]] = [
+    ("combustion", {"engine_speed": 0.0, "engine_running": False}, Finding.ENGINE_STOPPED, 0.5),
+    ("combustion", {"engine_speed": 399.75, "engine_running": False}, Finding.ENGINE_STOPPED, 0.5),
+    ("combustion", {"engine_speed": 400.0, "engine_running": True}, None, 0),
+    ("combustion", {"engine_speed": 0.0}, None, 0),  # the running flag disagrees: nobody knows
+    ("combustion", {"power_state": "OFF"}, Finding.POWER_LOST, 0.4),
+    ("combustion", {"power_state": "ACC"}, Finding.POWER_LOST, 0.4),
+    ("combustion", {"power_state": "LOCK"}, Finding.POWER_LOST, 0.4),
+    ("combustion", {"power_state": "START"}, None, 0),
+    ("combustion", {"supply_voltage": 6.0}, None, 0),
+    ("combustion", {"drive_ready": False}, None, 0),
+    ("combustion", {"drive_ready": False, "supply_voltage": 8.0}, Finding.DRIVE_NOT_READY, 0.5),
+    ("combustion", {"airbag_deployed": True}, Finding.CRASH, 0.1),
+    ("coasting", {"engine_speed": 0.0, "engine_running": False}, None, 0),
+    ("coasting", {"engine_speed": 0.0, "engine_running": False, "supply_voltage": 8.9}, Finding.ENGINE_STOPPED, 0.5),
+    ("coasting", {"engine_speed": 0.0, "engine_running": False, "supply_voltage": 9.0}, None, 0),
+    ("hybrid", {"engine_speed": 0.0, "engine_running": False}, None, 0),
+    ("hybrid", {"power_connected": False}, None, 0),
+    ("hybrid", {"power_connected": False, "engine_speed": 0.0, "engine_running": False}, Finding.CONTACTORS_OPEN, 0.5),
+    ("hybrid", {"drive_ready": False}, Finding.DRIVE_NOT_READY, 0.5),
+    ("electric", {"power_connected": False}, Finding.CONTACTORS_OPEN, 0.3),
+    ("electric", {"drive_ready": False}, Finding.DRIVE_NOT_READY, 0.5),
+    ("electric", {"power_state": "OFF"}, Finding.POWER_LOST, 0.4),
+    ("electric", {"state_of_charge": 0.0}, None, 0),
+]
+
+
+@pytest.mark.parametrize(("car", "says", "kind", "after_s"), CASES, ids=lambda value: str(value).replace(" ", ""))
+def test_what_the_car_says_at_100_kph(car: str, says: dict[str, Value], kind: Finding | None, after_s: float) -> None:
+    driven = driving(PLANS[car])
+    began_s = driven.now_s
+    driven.say(**says)
+    driven.run(4)
+    if kind is None:
+        assert not driven.incidents
+    else:
+        assert driven.incident.kind is kind
+        # The cycle of the slowest message (0.1 s) stands between saying and hearing, and again for the second time.
+        assert after_s <= driven.incident.opened_at_s - began_s <= after_s + 0.2
+
+
+@pytest.mark.parametrize("speed_kph", [14.9, 15.0, 15.1])
+def test_the_alert_speed_is_sharp(speed_kph: float) -> None:
+    driven = driving(PLANS["electric"], speed_kph=speed_kph)
+    driven.say(power_connected=False)
+    driven.run(3)
+    assert bool(driven.incidents) is (speed_kph >= 15.0)
+
+
+@pytest.mark.parametrize("speed_kph", [24.9, 25.0, 25.1])
+def test_the_start_stop_speed_is_sharp_for_the_engine_alone(speed_kph: float) -> None:
+    driven = driving(PLANS["combustion"], speed_kph=speed_kph)
+    driven.say(engine_speed=0.0, engine_running=False)
+    driven.run(3)
+    assert bool(driven.incidents) is (speed_kph >= 25.0)
+
+
+@pytest.mark.parametrize("held_s", [0.2, 0.4, 0.48])
+def test_evidence_that_does_not_last_opens_nothing(held_s: float) -> None:
+    driven = driving(PLANS["combustion"])
+    driven.say(engine_speed=0.0, engine_running=False)
+    driven.run(held_s)
+    driven.say(engine_speed=1500.0, engine_running=True)
+    driven.run(5)
+    assert not driven.incidents
+
+
+def slow_down(driven: Driven, from_kph: float, to_kph: float, seconds: float) -> None:
+    steps = round(seconds / 0.1)
+    for step in range(steps + 1):
+        driven.say(speed=from_kph + (to_kph - from_kph) * step / steps)
+        driven.run(0.1)
+
+
+def test_a_pressed_pedal_without_answer_and_a_drive_not_ready_add_up() -> None:
+    driven = driving(PLANS["combustion"])
+    driven.say(pedal_position=60.0)
+    slow_down(driven, 100, 85, 4)
+    assert not driven.incidents, "uphill with a trailer looks the same"
+    driven.say(drive_ready=False)
+    driven.run(1)
+    assert driven.incident.kind is Finding.DRIVE_NOT_READY
+    assert {item.finding for item in driven.incident.evidence} == {Finding.DRIVE_NOT_READY, Finding.NO_DRIVE}
+
+
+def test_a_released_pedal_is_no_evidence() -> None:
+    driven = driving(PLANS["combustion"])
+    driven.say(pedal_position=0.0, drive_ready=False)
+    slow_down(driven, 100, 60, 8)
+    assert not driven.incidents
+
+
+@pytest.mark.parametrize("name", PLANS)
+def test_every_finding_is_a_rule_and_worse_kinds_come_first(name: str) -> None:
+    plan: CarPlan = PLANS[name]
+    order = list(Finding)
+    assert [rule.finding for rule in RULES] == order
+    assert all(0.0 <= rule.weight(plan) <= 1.0 for rule in RULES)

@@ -1,0 +1,1 @@
+"""What tests share: a real broker, a talking car, a driven core."""

@@ -1,0 +1,114 @@
+"""A responder driven by a talking car on injected time."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from hardshoulder.core.actions import Action, Incident, Notify, Report, State, Transmit
+from hardshoulder.core.frame import Frame
+from hardshoulder.core.plan import CarPlan
+from hardshoulder.core.responder import Responder
+from hardshoulder.core.vocabulary import Value, Vss
+from support.talker import Talker
+
+Kind = TypeVar("Kind", bound=Action)
+
+
+def numbered() -> Callable[[], str]:
+    """Incident identifiers that a test can foresee."""
+    made: list[int] = []
+
+    def next_id() -> str:
+        made.append(1)
+        return f"incident-{len(made)}"
+
+    return next_id
+
+
+@dataclass
+class Driven:
+    """Sends every message at its cycle time unless it is muted; collects what comes out.
+
+    on_frame: may change or drop a frame on its way (corruption, loss).
+    """
+
+    plan: CarPlan
+    now_s: float = 0.0
+    muted: set[str] = field(default_factory=set)
+    log: list[tuple[float, Action]] = field(default_factory=list)
+    on_frame: Callable[[Frame], Frame | None] = field(default=lambda frame: frame)
+    step_s: float = 0.005
+
+    def __post_init__(self) -> None:
+        self.talker = Talker(self.plan)
+        self.responder = Responder(self.plan, numbered())
+        self._due_s = {message.name: 0.0 for message in self.plan.messages}
+        self._ticks = 0
+
+    def say(self, **values: Value) -> None:
+        """Changes what the car says: speed=100.0, power_state="OFF" (names of `Vss`)."""
+        self.talker.values |= {Vss[name.upper()]: value for name, value in values.items()}
+
+    def run(self, seconds: float) -> "Driven":
+        """Lets the car talk for a while."""
+        until = self._ticks + round(seconds / self.step_s)
+        while self._ticks < until:
+            self._ticks += 1
+            self.now_s = self._ticks * self.step_s
+            self._speak()
+            self.take(self.responder.tick(self.now_s))
+        return self
+
+    def _speak(self) -> None:
+        for message in self.plan.messages:
+            if self.now_s < self._due_s[message.name]:
+                continue
+            self._due_s[message.name] = self.now_s + message.cycle_s
+            frame = self.on_frame(self.talker.frame(message, self.now_s))
+            if frame is not None and message.name not in self.muted:
+                self.take(self.responder.receive(frame))
+
+    def take(self, actions: list[Action]) -> None:
+        self.log += [(self.now_s, action) for action in actions]
+
+    def skip(self, seconds: float) -> None:
+        """Time that nobody saw."""
+        self._ticks += round(seconds / self.step_s)
+
+    def is_in(self, state: State) -> bool:
+        """Whether the core is in this state."""
+        return self.responder.state is state
+
+    def mute(self, *signals: Vss) -> None:
+        """The messages that carry these signals stop."""
+        self.muted |= {self.talker.carrier(vss).name for vss in signals}
+
+    def of(self, kind: type[Kind]) -> list[Kind]:
+        """All actions of one kind so far."""
+        return [action for _, action in self.log if isinstance(action, kind)]
+
+    @property
+    def notices(self) -> list[str]:
+        return [action.notice.value for action in self.of(Notify)]
+
+    @property
+    def sent(self) -> list[Frame]:
+        return [action.frame for action in self.of(Transmit)]
+
+    @property
+    def incidents(self) -> list[Incident]:
+        """The last word on each incident, in order."""
+        return list({report.incident.incident_id: report.incident for report in self.of(Report)}.values())
+
+    @property
+    def incident(self) -> Incident:
+        """The last word on the only incident."""
+        (only,) = self.incidents
+        return only
+
+
+def driving(plan: CarPlan, speed_kph: float = 100.0, seconds: float = 4.0) -> Driven:
+    """A car that has driven for a while."""
+    driven = Driven(plan)
+    driven.say(speed=speed_kph)
+    return driven.run(seconds)
