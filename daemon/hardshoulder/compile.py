@@ -43,6 +43,7 @@ from hardshoulder.toml_file import Strict
 
 STALE_AFTER_AT_LEAST_S = 0.5
 STALE_AFTER_CYCLES = 4
+CLASSIC_PAYLOAD = 8
 
 
 @dataclass(slots=True)
@@ -65,7 +66,7 @@ class _Compiler:
         for signal in found.message.signals:
             if signal.name == name:
                 return signal
-        known = ", ".join(signal.name for signal in found.message.signals)
+        known = ", ".join(found.signals) or "none"
         self.problem(key, f"{message} in {found.source} has no signal {name!r}; it has {known}")
         return None
 
@@ -95,9 +96,15 @@ class _Compiler:
         keys = self.keys(message).counter
         if keys is None:
             return None
-        place = self.field(f"messages.{message}.counter.signal", message, keys.signal)
+        key = f"messages.{message}.counter"
+        place = self.field(f"{key}.signal", message, keys.signal)
         if place is not None and keys.modulo > 1 << place.length:
-            self.problem(f"messages.{message}.counter.modulo", f"{keys.modulo} does not fit into {place.length} bits")
+            self.problem(
+                f"{key}.modulo", f"{keys.modulo} does not fit into {place.length} bits; at most {1 << place.length}"
+            )
+        checksum = self.keys(message).checksum
+        if checksum is not None and checksum.signal == keys.signal:
+            self.problem(f"{key}.signal", f"{keys.signal} is the checksum already; name the signal that counts")
         return None if place is None else Counter(place, keys.modulo)
 
     def checksum(self, message: str) -> Checksum | None:
@@ -107,6 +114,8 @@ class _Compiler:
         key = f"messages.{message}.checksum"
         place = self.field(f"{key}.signal", message, keys.signal)
         covers = [self.field(f"{key}.covers", message, name) for name in keys.covers]
+        if keys.signal in keys.covers:
+            self.problem(f"{key}.covers", f"a checksum cannot cover itself; remove {keys.signal}")
         if place is None or any(cover is None for cover in covers):
             return None
         return Checksum(place, keys.kind, keys.data_id, tuple(cover for cover in covers if cover is not None))
@@ -127,6 +136,16 @@ class _Compiler:
             self.problem(f"messages.{message}.bus", "the profile has several buses; say on which this message is")
         return named or self.profile.bus[0].name
 
+    def check_raws(self, key: str, place: Field, raws: list[int]) -> None:
+        """A problem for every raw number that the field can never hold."""
+        if place.kind is FieldKind.FLOAT:
+            return
+        lowest = -(1 << place.length - 1) if place.kind is FieldKind.SIGNED else 0
+        highest = lowest + (1 << place.length) - 1
+        for raw in raws:
+            if not lowest <= raw <= highest:
+                self.problem(key, f"{raw} can never be read: the raw number is between {lowest} and {highest}")
+
 
 def needed_signals(profile: Profile) -> dict[str, frozenset[str]]:
     """Message name to the DBC signals that the profile relies on."""
@@ -135,7 +154,7 @@ def needed_signals(profile: Profile) -> dict[str, frozenset[str]]:
         needed.setdefault(signal.message, set()).add(signal.signal)
     if profile.hazard.command is not None:
         command = profile.hazard.command
-        needed.setdefault(command.message, set()).update(command.on)
+        needed.setdefault(command.message, set()).update(command.on, command.off)
     for name, wanted in needed.items():
         keys = profile.messages.get(name, MessageKeys())
         wanted |= {part.signal for part in (keys.counter, keys.checksum) if part is not None}
@@ -152,7 +171,9 @@ def _from_package(reference: str, path: Path) -> Path:
         if (found := folder / "dbc" / f"{name}.dbc").is_file():
             return found
     state = "is not installed" if spec is None else f"has no file {name}.dbc"
-    raise UserError(f"{path}: dbc: the package opendbc {state}; install it, or give the file with --dbc FILE")
+    raise UserError(
+        f"{path}: dbc: the package opendbc {state}; install it, or name the file: `dbc` in the configuration, or --dbc"
+    )
 
 
 def dbc_paths(profile: Profile, path: Path, given: tuple[Path, ...]) -> tuple[Path, ...]:
@@ -160,10 +181,29 @@ def dbc_paths(profile: Profile, path: Path, given: tuple[Path, ...]) -> tuple[Pa
     if given:
         return given
     if profile.dbc is None:
-        raise UserError(f"{path}: dbc: this profile ships without its DBC file; give it with --dbc FILE")
+        raise UserError(
+            f"{path}: dbc: this profile ships without its DBC file; name it: `dbc` in the configuration, or --dbc"
+        )
     if profile.dbc.startswith("opendbc:"):
         return (_from_package(profile.dbc, path),)
     return (path.parent / profile.dbc,)
+
+
+def _check_messages(work: _Compiler, needed: dict[str, frozenset[str]], files: tuple[Path, ...]) -> None:
+    """Problems of messages that are missing, that nobody uses, and that cannot be told apart."""
+    for name in sorted(needed.keys() - work.messages.keys()):
+        work.problem(f"message {name}", f"not in {', '.join(map(str, files))}; name the DBC file that has it")
+    for name in work.profile.messages:
+        if name not in needed:
+            work.problem(f"messages.{name}", "no signal and no command uses this message; remove it or mend its name")
+    first: dict[tuple[str, int], str] = {}
+    for name in dict.fromkeys(keys.message for keys in work.profile.signals.values()):
+        if name in work.messages:
+            place = work.bus(name), _can_id(work.messages[name].message)
+            if (other := first.setdefault(place, name)) != name:
+                work.problem(
+                    f"message {name}", f"has the id of {other} on bus {place[0]}; say on which bus each one is"
+                )
 
 
 def _read_all(paths: tuple[Path, ...], needed: dict[str, frozenset[str]]) -> tuple[dict[str, DbcMessage], list[str]]:
@@ -184,13 +224,18 @@ def _signal_plan(work: _Compiler, vss: Vss, keys: SignalKeys) -> SignalPlan | No
     place = work._field_of(key, keys.message, signal)
     if place is None:
         return None
+    work.check_raws(f"{key}.not_available", place, keys.not_available)
+    work.check_raws(f"{key}.values", place, [int(raw) for raw in keys.values])
     factor = 1.0 if keys.unit is None else FACTORS[UNITS[vss]][keys.unit]
+    scale = float(signal.scale) * keys.scale * factor
+    if scale == 0 and not keys.values:
+        work.problem(key, f"the scale of {keys.signal} is 0: every reading would be the same; correct it")
     cycle_s = work.cycle_s(keys.message)
     lowest, highest = keys.valid or (None, None)
     return SignalPlan(
         vss=vss,
         field=place,
-        scale=float(signal.scale) * keys.scale * factor,
+        scale=scale,
         offset=(float(signal.offset) * keys.scale + keys.offset) * factor,
         minimum=None if lowest is None else lowest * factor,
         maximum=None if highest is None else highest * factor,
@@ -235,17 +280,21 @@ def _message_plan(work: _Compiler, name: str, signals: tuple[SignalPlan, ...]) -
 
 def _payload(work: _Compiler, command: CommandKeys, which: str, values: dict[str, int]) -> bytes:
     """A payload with the named signals set; every other bit as `unused_bits` says, protection zero."""
+    key = f"hazard.command.{which}"
     payload = bytearray([0xFF if command.unused_bits else 0] * work.length(command.message))
     keys = work.keys(command.message)
     protection = [part.signal for part in (keys.counter, keys.checksum) if part is not None]
-    every = {signal.name for signal in work.messages[command.message].message.signals} - set(protection)
-    if missing := every - values.keys():
-        work.problem(f"hazard.command.{which}", f"say what {', '.join(sorted(missing))} shall be: every signal is sent")
+    if missing := set(work.messages[command.message].signals) - set(protection) - values.keys():
+        work.problem(key, f"say what {', '.join(sorted(missing))} shall be: every signal is sent")
+    for name in sorted(values.keys() & set(protection)):
+        work.problem(f"{key}.{name}", "counter and checksum are written for every frame; leave it out")
     for name, raw in [*values.items(), *((name, 0) for name in protection)]:
-        place = work.field(f"hazard.command.{which}", command.message, name)
-        if place is not None and not 0 <= raw < 1 << place.length:
-            work.problem(f"hazard.command.{which}.{name}", f"{raw} does not fit into {place.length} bits")
-        elif place is not None:
+        place = work.field(key, command.message, name)
+        if place is None:
+            continue
+        if not 0 <= raw < 1 << place.length:
+            work.problem(f"{key}.{name}", f"{raw} does not fit; give 0 to {(1 << place.length) - 1}")
+        else:
             insert(payload, place, raw)
     return bytes(payload)
 
@@ -255,12 +304,19 @@ def _hazard_plan(work: _Compiler) -> HazardPlan:
     command = keys.command
     if command is None or command.message not in work.messages:
         return HazardPlan(None, keys.readback)
+    on, off = (_payload(work, command, which, values) for which, values in (("on", command.on), ("off", command.off)))
+    if on == off:
+        work.problem("hazard.command", "on and off are the same frame; they have to differ in a signal")
+    if len(on) > CLASSIC_PAYLOAD:
+        work.problem(
+            "hazard.command.message", f"{command.message} has {len(on)} bytes; a frame that is sent has at most 8"
+        )
     return HazardPlan(
         HazardCommand(
             bus=work.bus(command.message),
             can_id=_can_id(work.messages[command.message].message),
-            on=_payload(work, command, "on", command.on),
-            off=_payload(work, command, "off", command.off),
+            on=on,
+            off=off,
             style=command.style,
             period_s=command.period_s,
             pulse_frames=command.pulse_frames,
@@ -301,10 +357,7 @@ def compile_profile(
     needed = needed_signals(profile)
     found, notes = _read_all(files, needed)
     work = _Compiler(profile, path, found)
-    for name in sorted(needed.keys() - found.keys()):
-        work.problem(
-            f"message {name}", f"not in {', '.join(map(str, files))}; give the DBC file that has it with --dbc"
-        )
+    _check_messages(work, needed, files)
     by_message: dict[str, list[SignalPlan]] = {}
     for vss, keys in profile.signals.items():
         if keys.message in found and (plan := _signal_plan(work, vss, keys)) is not None:

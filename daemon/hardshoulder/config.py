@@ -17,9 +17,9 @@ from hardshoulder.core.permit import Allowed
 from hardshoulder.core.plan import CarPlan
 from hardshoulder.errors import UserError
 from hardshoulder.plan_cache import FORMAT, Bundle, Source, sha256_of
-from hardshoulder.profile import ThresholdKeys, find_profile, load_profile
+from hardshoulder.profile import ThresholdKeys, find_profile, load_profile, threshold_problems
 from hardshoulder.settings import BusSettings, MqttSettings, Settings, StorageSettings
-from hardshoulder.toml_file import Strict, load, read_text
+from hardshoulder.toml_file import Problems, Strict, load, read_text
 
 TEXTS = Path(__file__).parent / "texts"
 LANGUAGES = tuple(sorted(path.stem for path in TEXTS.glob("*.toml")))
@@ -79,7 +79,7 @@ class Config(Strict):
     @model_validator(mode="after")
     def _known(self) -> Self:
         if self.language not in LANGUAGES:
-            raise ValueError(f"language: no texts in {self.language!r}; there is {', '.join(LANGUAGES)}")
+            raise Problems([f"language: no texts in {self.language!r}; there is {', '.join(LANGUAGES)}"])
         return self
 
 
@@ -132,7 +132,7 @@ def _bus_problems(path: Path, config: Config, plan: CarPlan) -> list[str]:
         f"{path}: bus: profile {plan.profile} has no bus {name!r}; it has {', '.join(plan.buses)}" for name in unknown
     ]
     twice = sorted({name for name in names if names.count(name) > 1})
-    return problems + [f"{path}: bus: {name!r} is configured twice" for name in twice]
+    return problems + [f"{path}: bus: {name!r} is configured twice; remove one" for name in twice]
 
 
 def load_texts(language: str) -> dict[str, str]:
@@ -149,6 +149,7 @@ def make_bundle(path: Path) -> Bundle:
     dbc = tuple(path.parent / name for name in config.dbc)
     plan = compile_profile(profile_path, dbc, config.language, config.thresholds)
     problems = _bus_problems(path, config, plan)
+    problems += [f"{path}: {problem}" for problem in threshold_problems(plan.thresholds)]
     if problems:
         raise UserError(*problems)
     texts_file = TEXTS / f"{config.language}.toml"

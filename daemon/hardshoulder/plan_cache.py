@@ -114,7 +114,7 @@ def parse(text: str) -> Bundle | None:
         if raw["format"] != FORMAT or raw["version"] != __version__:
             return None
         return typing.cast("Bundle", decode(Bundle, raw))
-    except (ValueError, TypeError, KeyError, AttributeError):
+    except (ValueError, TypeError, KeyError, AttributeError, RecursionError):
         return None
 
 
@@ -126,9 +126,27 @@ def still_true(bundle: Bundle) -> bool:
         return False
 
 
+def seal(text: str) -> str:
+    """The text below its SHA-256: a number that rots on a worn flash chip is a valid number still."""
+    return f"{hashlib.sha256(text.encode()).hexdigest()}\n{text}"
+
+
+def unseal(sealed: str) -> str | None:
+    """The text; None where a bit of it or of its hash has changed."""
+    digest, _, text = sealed.partition("\n")
+    return text if hashlib.sha256(text.encode()).hexdigest() == digest else None
+
+
+def _home_cache() -> str:
+    try:
+        return str(Path.home() / ".cache")
+    except RuntimeError:  # a container's user without a home; what cannot be kept is compiled again
+        return "/var/cache"
+
+
 def cache_file(config: Path) -> Path:
     """Where the bundle of this config file is kept: systemd's cache folder, or the user's."""
-    root = os.environ.get("CACHE_DIRECTORY") or os.environ.get("XDG_CACHE_HOME") or str(Path.home() / ".cache")
+    root = os.environ.get("CACHE_DIRECTORY") or os.environ.get("XDG_CACHE_HOME") or _home_cache()
     name = hashlib.sha256(str(config.resolve()).encode()).hexdigest()[:16]
     return Path(root.split(":")[0]) / "hardshoulder" / f"{name}.json"
 
@@ -140,9 +158,10 @@ def load_bundle(config: Path) -> Bundle:
     """
     kept = cache_file(config)
     try:
-        bundle = parse(kept.read_text("utf-8"))
+        text = unseal(kept.read_text("utf-8"))
     except (OSError, UnicodeDecodeError):
-        bundle = None
+        text = None
+    bundle = None if text is None else parse(text)
     if bundle is not None and still_true(bundle):
         return bundle
     text = _compile_in_child(config)
@@ -171,7 +190,7 @@ def _keep(path: Path, text: str) -> None:
     part = path.with_suffix(f".{os.getpid()}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_text(text, "utf-8")
+        part.write_text(seal(text), "utf-8")
         part.replace(path)
     except OSError:
         part.unlink(missing_ok=True)

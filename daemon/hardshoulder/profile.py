@@ -4,6 +4,7 @@ A profile is a TOML file. These models are its format, version 1; docs/schemas/p
 generated from them and docs/PROFILES.md explains each key.
 """
 
+import re
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,7 +15,7 @@ from pydantic import create_model, model_validator
 from hardshoulder.core.plan import ChecksumKind, CommandStyle, Readback, Thresholds
 from hardshoulder.core.vocabulary import STATES, UNITS, Propulsion, Unit, Vss
 from hardshoulder.errors import UserError
-from hardshoulder.toml_file import Strict, load
+from hardshoulder.toml_file import Problems, Strict, load
 
 FORMAT = 1
 PROFILES_FOLDER = "profiles"
@@ -27,6 +28,9 @@ FACTORS: dict[Unit, dict[str, float]] = {
     Unit.PERCENT: {"%": 1.0, "ratio": 100.0},
     Unit.DEGREE: {"deg": 1.0, "rad": 57.29577951308232},
 }
+
+RAW = re.compile(r"0|-?[1-9][0-9]{0,19}")
+"""A raw number as a key of `values`; one spelling each, so that none stands twice."""
 
 Seconds = Annotated[float, Key(gt=0, le=60)]
 
@@ -48,21 +52,7 @@ def _threshold_keys() -> dict[str, Any]:
     return keys
 
 
-class _OrderedThresholds(Strict):
-    """The thresholds that must stand in order."""
-
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        merged = merge_thresholds(self)
-        if not merged.standstill_below_kph < merged.arm_above_kph <= merged.alert_above_kph:
-            raise ValueError(
-                "impossible: standstill_below_kph < arm_above_kph <= alert_above_kph must hold, "
-                f"got {merged.standstill_below_kph:g}, {merged.arm_above_kph:g}, {merged.alert_above_kph:g}"
-            )
-        return self
-
-
-ThresholdKeys = create_model("ThresholdKeys", __base__=_OrderedThresholds, **_threshold_keys())
+ThresholdKeys = create_model("ThresholdKeys", __base__=Strict, **_threshold_keys())
 
 
 def merge_thresholds(*overrides: Strict) -> Thresholds:
@@ -71,6 +61,16 @@ def merge_thresholds(*overrides: Strict) -> Thresholds:
     for override in overrides:
         values |= {name: float(v) for name, v in override.model_dump(exclude_none=True).items()}
     return Thresholds(**values)
+
+
+def threshold_problems(merged: Thresholds) -> list[str]:
+    """What cannot be among the thresholds that hold in the end."""
+    if merged.standstill_below_kph < merged.arm_above_kph <= merged.alert_above_kph:
+        return []
+    return [
+        "thresholds: impossible: standstill_below_kph < arm_above_kph <= alert_above_kph must hold, "
+        f"got {merged.standstill_below_kph:g}, {merged.arm_above_kph:g}, {merged.alert_above_kph:g}"
+    ]
 
 
 class BusKeys(Strict):
@@ -97,8 +97,11 @@ class ChecksumKeys(Strict):
 
     @model_validator(mode="after")
     def _covers_where_needed(self) -> Self:
-        if (self.kind is ChecksumKind.SUM8_FIELDS_INVERTED) != bool(self.covers):
+        sums_fields = self.kind is ChecksumKind.SUM8_FIELDS_INVERTED
+        if sums_fields != bool(self.covers):
             raise ValueError("`covers` lists the summed fields for kind sum8-fields-inverted, and only for that")
+        if sums_fields and self.data_id is not None:
+            raise ValueError("`data_id` has no part in kind sum8-fields-inverted; remove it")
         return self
 
 
@@ -132,7 +135,7 @@ class SignalKeys(Strict):
     def _sound(self) -> Self:
         if self.valid is not None and self.valid[0] >= self.valid[1]:
             raise ValueError(f"valid = [lowest, highest]; {self.valid[0]:g} is not below {self.valid[1]:g}")
-        wrong = [key for key in self.values if not key.lstrip("-").isdigit()]
+        wrong = [key for key in self.values if not RAW.fullmatch(key)]
         if wrong:
             raise ValueError(f"values maps raw whole numbers; {wrong[0]!r} is none")
         return self
@@ -186,11 +189,12 @@ class Profile(Strict):
             *self._bus_problems(),
             *self._signal_problems(),
             *self._readback_problems(),
+            *threshold_problems(merge_thresholds(self.thresholds)),
         ]
         if "en" not in self.hazard_button:
             problems.append("hazard_button: the English text `en` is the fallback of every language; add it")
         if problems:
-            raise ValueError("; ".join(problems))
+            raise Problems(problems)
         return self
 
     def _bus_problems(self) -> list[str]:
@@ -220,10 +224,12 @@ def _mapping(vss: Vss, keys: SignalKeys) -> list[str]:
     if unit in FACTORS:
         known = ", ".join(FACTORS[unit])
         if keys.values:
-            return [f"{vss} is a number; give `unit` instead of `values`"]
+            return ["this is a number; give `unit` instead of `values`"]
         return [] if keys.unit in FACTORS[unit] else [f"unit {keys.unit!r} does not measure this; use one of: {known}"]
     if not keys.values:
         return ["give `values`: which raw number means what"]
+    if idle := sorted({"unit", "valid", "scale", "offset"} & keys.model_fields_set):
+        return [f"{', '.join(idle)}: only for numbers; this one has `values`, remove the rest"]
     if unit is Unit.BOOLEAN:
         return [] if all(isinstance(v, bool) for v in keys.values.values()) else ["`values` must be true or false"]
     wrong = [str(word) for word in keys.values.values() if word not in STATES[vss]]

@@ -99,7 +99,7 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Incident:
-    """An incident as it stands; each change makes a new one with the next sequence number."""
+    """An incident as it stands. sequence: of the last report that went out; 0 before the first."""
 
     incident_id: str
     sequence: int

@@ -34,8 +34,8 @@ def _value_reader(plan: SignalPlan) -> ReadSignal:
     read = compile_number(plan.field)
     absent = frozenset(plan.not_available)
     if plan.values:
-        words = dict(plan.values)
-        return lambda data: Fault.NOT_AVAILABLE if (raw := read(data)) in absent else words.get(int(raw), Fault.RANGE)
+        words: dict[int | float, bool | str] = dict(plan.values)
+        return lambda data: Fault.NOT_AVAILABLE if (raw := read(data)) in absent else words.get(raw, Fault.RANGE)
     scale, offset = plan.scale, plan.offset
     lowest = float("-inf") if plan.minimum is None else plan.minimum
     highest = float("inf") if plan.maximum is None else plan.maximum

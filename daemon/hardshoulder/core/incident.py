@@ -101,12 +101,12 @@ def open_incident(
     location: Location | None,
     cause: tuple[int, int],
 ) -> Incident:
-    """A new incident. evidence: at least one, worst kind first."""
+    """A new incident, not reported yet. evidence: at least one, worst kind first."""
     assert evidence, "an incident needs evidence"
     suspected_s = min(item.at_s for item in evidence)
     return Incident(
         incident_id=incident_id,
-        sequence=1,
+        sequence=0,
         kind=evidence[0].finding,
         state=State.ROLLING,
         hazards=HazardState.OFF,
@@ -128,9 +128,13 @@ def open_incident(
 
 
 def with_entry(incident: Incident, now_s: float, what: str) -> Incident:
-    """The incident one step further: next sequence number and a line in the timeline."""
-    timeline = (*incident.timeline, Entry(now_s, what))[-TIMELINE_LIMIT:]
-    return replace(incident, sequence=incident.sequence + 1, timeline=timeline)
+    """The incident with one more line in its timeline."""
+    return replace(incident, timeline=(*incident.timeline, Entry(now_s, what))[-TIMELINE_LIMIT:])
+
+
+def reported(incident: Incident) -> Incident:
+    """The incident as it goes out: numbered anew, so that the fleet sees gaps and order (1 is the first)."""
+    return replace(incident, sequence=incident.sequence + 1)
 
 
 def with_state(incident: Incident, state: State, now_s: float) -> Incident:

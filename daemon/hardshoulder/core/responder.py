@@ -35,6 +35,7 @@ from hardshoulder.core.incident import (
     denm_cause,
     next_state,
     open_incident,
+    reported,
     with_evidence,
     with_hazards,
     with_state,
@@ -66,6 +67,7 @@ class Responder:
         self.senses = Senses(plan)
         self.state = State.PARKED
         self.incident: Incident | None = None
+        self._reported: Incident | None = None
         self._rules = Rules(self.senses)
         self._hazard = Hazard(plan.hazard, plan.thresholds, self.senses)
         self._new_id = new_id
@@ -127,6 +129,7 @@ class Responder:
         self._hazard.refuse()
         if self._hazard.state is not before:
             self._note_hazards(now_s)
+            self._report(now_s)
             self._deadline_s = self._find_deadline()
         return self._take()
 
@@ -165,6 +168,7 @@ class Responder:
         if self._hazard.look(now_s):
             self._note_hazards(now_s)
         self._actions.extend(Transmit(frame) for frame in self._hazard.due(now_s))
+        self._report(now_s)
         if look_around or self.state is not before:
             self._report_status(now_s)
         self._deadline_s = self._find_deadline()
@@ -242,9 +246,9 @@ class Responder:
         if self.state is State.ROLLING:
             self._hazard.request(now_s)
             self.incident = with_hazards(self.incident, self._hazard.state, now_s)
-        self._actions.append(Report(self.incident, now_s))
         self._notify(_NOTICE_OF_STATE.get(self.state), now_s)
         if self.state is State.CLOSED:
+            self._report(now_s)
             self.incident = None
             self._step(Event.LEAVE, now_s)
 
@@ -255,7 +259,6 @@ class Responder:
             self._actions.append(Lease(inf))
         if self.incident is not None:
             self.incident = with_hazards(self.incident, state, now_s)
-            self._actions.append(Report(self.incident, now_s))
             self._notify(_NOTICE_OF_HAZARDS.get(state), now_s)
 
     def _notify(self, notice: Notice | None, now_s: float) -> None:
@@ -264,10 +267,13 @@ class Responder:
 
     def _collect_evidence(self, now_s: float) -> None:
         if self.incident is not None:
-            more = with_evidence(self.incident, self._evidence(), now_s)
-            if more is not self.incident:
-                self.incident = more
-                self._actions.append(Report(more, now_s))
+            self.incident = with_evidence(self.incident, self._evidence(), now_s)
+
+    def _report(self, now_s: float) -> None:
+        """One report for all that changed at this instant."""
+        if self.incident is not None and self.incident is not self._reported:
+            self.incident = self._reported = reported(self.incident)
+            self._actions.append(Report(self.incident, now_s))
 
     def _evidence(self) -> list[Evidence]:
         return [watch.begun for watch in self._rules.active if watch.begun is not None]

@@ -124,8 +124,9 @@ class SocketCanBus:
 class PythonCanBus:
     """Any interface of python-can that has a file descriptor."""
 
-    def __init__(self, name: str, bus: "can.BusABC", ids: frozenset[int]) -> None:
+    def __init__(self, name: str, url: str, bus: "can.BusABC", ids: frozenset[int]) -> None:
         self.name = name
+        self._url = url
         self._bus = bus
         self._ids = ids
 
@@ -149,7 +150,7 @@ class PythonCanBus:
         try:
             return self._bus.recv(timeout=0)
         except (can.CanError, OSError, ValueError) as error:
-            raise BusError(f"bus {self.name}: {self._bus.channel_info}: {error}") from None
+            raise BusError(f"bus {self.name}: {self._url}: {error}") from None
 
     def send(self, frame: Frame) -> None:
         import can
@@ -162,7 +163,7 @@ class PythonCanBus:
         try:
             self._bus.send(message)
         except (can.CanError, OSError) as error:
-            raise BusError(f"bus {self.name}: cannot send: {error}") from None
+            raise BusError(f"bus {self.name}: {self._url}: cannot send: {error}") from None
 
     def close(self) -> None:
         # A device that was pulled out cannot be told goodbye; it is closed all the same.
@@ -173,8 +174,8 @@ class PythonCanBus:
 class PumpedBus(PythonCanBus):
     """An interface without a file descriptor: a thread waits for it and wakes the loop by a pipe."""
 
-    def __init__(self, name: str, bus: "can.BusABC", ids: frozenset[int]) -> None:
-        super().__init__(name, bus, ids)
+    def __init__(self, name: str, url: str, bus: "can.BusABC", ids: frozenset[int]) -> None:
+        super().__init__(name, url, bus, ids)
         self._queue: deque[Frame | BusError] = deque(maxlen=PUMP_QUEUE)
         self._wake_read, self._wake_write = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._stop = threading.Event()
@@ -186,7 +187,7 @@ class PumpedBus(PythonCanBus):
             try:
                 message = self._bus.recv(timeout=0.2)
             except Exception as error:
-                self._put(BusError(f"bus {self.name}: {error}"))
+                self._put(BusError(f"bus {self.name}: {self._url}: {error}"))
                 return
             frame = None if message is None else _frame_of(self.name, message)
             if frame is not None and frame.can_id in self._ids:
@@ -260,4 +261,5 @@ def _open_python_can(name: str, interface: str, channel: str, ids: frozenset[int
         has_descriptor = bus.fileno() >= 0
     except NotImplementedError:
         has_descriptor = False
-    return PythonCanBus(name, bus, ids) if has_descriptor else PumpedBus(name, bus, ids)
+    kind = PythonCanBus if has_descriptor else PumpedBus
+    return kind(name, f"{interface}:{channel}", bus, ids)

@@ -3,6 +3,7 @@
 Imports the MQTT client and the models; only the courier's thread imports this.
 """
 
+import math
 import random
 import traceback
 from collections.abc import Callable
@@ -90,6 +91,8 @@ class Delivery:
         """Store what is left, say goodbye to the broker, close the files."""
         try:
             self._store(self._clock.now_s())
+            # Due or not: this is the last chance for what is only in memory.
+            self._storage.tend(math.inf)
             if self._link is not None:
                 self._link.stop(timeout_s)
         finally:

@@ -156,12 +156,14 @@ class Link:
         self,
         _client: Client,
         _userdata: object,
-        _flags: DisconnectFlags,
+        flags: DisconnectFlags,
         reason: ReasonCode,
         _properties: Properties | None,
     ) -> None:
         if self.connected and reason.is_failure:
-            self._complain(f"The connection to the broker {self._broker} is lost: {reason}.")
+            # Without a word of the broker, paho has only "unspecified error" to offer.
+            why = str(reason) if flags.is_disconnect_packet_from_server else "the line broke"
+            self._complain(f"The connection to the broker {self._broker} is lost: {why}.")
         self.connected = False
         self._gone.set()
         self._wake()

@@ -1,7 +1,7 @@
 """The outbox's file: opened, brought to the newest schema, and moved aside when it is damaged."""
 
 import sqlite3
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 
 MIGRATIONS: tuple[tuple[str, ...], ...] = (
@@ -81,6 +81,10 @@ def connect(path: Path) -> sqlite3.Connection:
             f"The outbox {path} cannot be opened: the folder {path.parent} is not there. "
             "Create it and give it to the daemon's user."
         )
+    if not path.exists():
+        # Events tell where somebody is: nobody else reads them. SQLite explains a refusal better.
+        with suppress(OSError):
+            path.touch(mode=0o600)
     try:
         connection = sqlite3.connect(path, timeout=LOCK_TIMEOUT_S, isolation_level=None)
     except sqlite3.Error as error:
@@ -100,19 +104,20 @@ def connect(path: Path) -> sqlite3.Connection:
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
     """Bring the schema up to date. Raises OutboxError for a database newer than this program."""
-    version = int(connection.execute("PRAGMA user_version").fetchone()[0])
+    while (version := _version(connection)) < len(MIGRATIONS):
+        connection.execute("BEGIN IMMEDIATE")
+        # Read again under the lock: another process may have taken the step in between.
+        if _version(connection) == version:
+            for statement in MIGRATIONS[version]:
+                connection.execute(statement)
+            # The version is part of the same commit: a step is taken wholly or not at all.
+            connection.execute(f"PRAGMA user_version = {version + 1}")
+        connection.execute("COMMIT")
     if version > len(MIGRATIONS):
         raise OutboxError(
             f"The outbox {path} has schema {version}, and this daemon knows schemas up to {len(MIGRATIONS)}. "
             "Install the newer daemon again, or move the file away."
         )
-    for number, step in enumerate(MIGRATIONS[version:], start=version + 1):
-        connection.execute("BEGIN IMMEDIATE")
-        for statement in step:
-            connection.execute(statement)
-        # The version is part of the same commit: a step is taken wholly or not at all.
-        connection.execute(f"PRAGMA user_version = {number}")
-        connection.execute("COMMIT")
 
 
 def move_aside(path: Path) -> Path:
@@ -139,14 +144,15 @@ def move_aside(path: Path) -> Path:
 def rescue(path: Path) -> list[Row]:
     """The rows that can still be read from a damaged database, oldest first."""
     rows: list[Row] = []
-    try:
-        with closing(sqlite3.connect(path)) as connection:
-            for row in connection.execute(f"SELECT {COLUMNS} FROM event ORDER BY number"):
-                rows.append(row)
-    except sqlite3.Error:
-        # Here the damage begins; what was read before it counts.
-        pass
+    # Where the damage begins the reading ends; what was read before it counts.
+    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
+        for row in connection.execute(f"SELECT {COLUMNS} FROM event ORDER BY number"):
+            rows.append(row)
     return rows
+
+
+def _version(connection: sqlite3.Connection) -> int:
+    return int(connection.execute("PRAGMA user_version").fetchone()[0])
 
 
 def _make_sound(connection: sqlite3.Connection, path: Path) -> None:

@@ -91,7 +91,9 @@ class Storage:
             return False
 
     def close(self) -> None:
-        """Leave the files alone."""
+        """Leave the files alone; what could not be moved to the disk is lost, and that is said."""
+        if lost := self._memory.depth():
+            self._say("error", f"{lost} events were not acknowledged and are not on the disk: they are lost.")
         self._leave_disk()
         self._memory.close()
 
