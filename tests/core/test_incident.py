@@ -11,6 +11,7 @@ from hardshoulder.core.incident import (
     denm_cause,
     next_state,
     open_incident,
+    reported,
     with_entry,
     with_evidence,
     with_hazards,
@@ -67,12 +68,17 @@ def test_opening_takes_the_earliest_suspicion_and_the_worst_kind() -> None:
         "i-1", [evidence(Finding.POWER_LOST, 9.7), evidence(Finding.ENGINE_STOPPED, 9.2)], 10.0, 98.0, None, (91, 0)
     )
     assert (incident.kind, incident.suspected_at_s, incident.opened_at_s) == (Finding.POWER_LOST, 9.2, 10.0)
-    assert (incident.sequence, incident.state, incident.hazards) == (1, State.ROLLING, HazardState.OFF)
+    assert (incident.sequence, incident.state, incident.hazards) == (0, State.ROLLING, HazardState.OFF)
 
 
-def test_every_change_is_the_next_sequence_and_a_line() -> None:
+def test_reports_are_numbered_from_one() -> None:
+    first = reported(opened())
+    assert (first.sequence, reported(first).sequence) == (1, 2)
+
+
+def test_every_change_is_a_line() -> None:
     incident = with_state(with_hazards(opened(), HazardState.REQUESTED, 10.0), State.STRANDED, 30.0)
-    assert (incident.sequence, incident.hazards_requested_at_s, incident.stopped_at_s) == (3, 10.0, 30.0)
+    assert (incident.hazards_requested_at_s, incident.stopped_at_s) == (10.0, 30.0)
     assert [entry.what for entry in incident.timeline] == [
         "suspected: engine-stopped", "opened", "hazards requested", "stranded",
     ]  # fmt: skip

@@ -1,0 +1,86 @@
+"""What the simulated cars are like, and the words their state is told in."""
+
+from dataclasses import dataclass, field
+from enum import Enum
+
+from hardshoulder.core.vocabulary import Propulsion
+from hardshoulder_sim.engine import EngineSpec
+from hardshoulder_sim.supply import SupplySpec
+from hardshoulder_sim.traction import ELECTRIC_TRACTION, HYBRID_TRACTION, TractionSpec
+
+
+class PowerMode(Enum):
+    """What the key asks for; the names are those of `PowerMode` in reference.dbc."""
+
+    LOCK = "LOCK"
+    OFF = "OFF"
+    ACC = "ACC"
+    ON = "ON"
+    START = "START"
+
+
+IGNITION = frozenset({PowerMode.ON, PowerMode.START})
+
+
+class DriveReady(Enum):
+    """What the drive says of itself; the names are those of `DriveReady` in reference.dbc."""
+
+    NOT_READY = "NOT_READY"
+    READY = "READY"
+    FAULT = "FAULT"
+
+
+class Fault(Enum):
+    """What can break.
+
+    FUEL_CUT: no fuel reaches the engine. CONTACTORS_OPEN: something forces the contactors open.
+    IGNITION_LOST: the ignition line falls, as if the key were turned. SUPPLY_LOOSE: the pole of the
+    12 V battery comes off and the generator trips. GENERATOR_DEAD: alternator or DC-DC converter stops.
+    CRASH: the car runs into something.
+    """
+
+    FUEL_CUT = "fuel-cut"
+    CONTACTORS_OPEN = "contactors-open"
+    IGNITION_LOST = "ignition-lost"
+    SUPPLY_LOOSE = "supply-loose"
+    GENERATOR_DEAD = "generator-dead"
+    CRASH = "crash"
+
+
+@dataclass(frozen=True, slots=True)
+class VehicleSpec:
+    """What the car is like. rotating_share: inertia of the wheels, as a share of the mass.
+
+    start_stop_below_mps: up to this speed the engine stops on the brake (0: never).
+    curvature_per_m: how much the road winds, for the position only.
+    """
+
+    propulsion: Propulsion
+    engine: EngineSpec | None
+    traction: TractionSpec | None
+    supply: SupplySpec = field(default_factory=SupplySpec)
+    mass_kg: float = 1500.0
+    rotating_share: float = 0.04
+    drag_area_m2: float = 0.65
+    rolling_coefficient: float = 0.011
+    wheel_radius_m: float = 0.31
+    start_stop_below_mps: float = 20.0 / 3.6
+    fuel_kg_per_joule: float = 1.0 / (0.30 * 43.0e6)
+    tank_kg: float = 37.0
+    curvature_per_m: float = 3.0e-4
+
+
+def combustion_car() -> VehicleSpec:
+    """A small family car with a petrol engine and a start-stop system."""
+    return VehicleSpec(Propulsion.COMBUSTION, EngineSpec(), None)
+
+
+def hybrid_car() -> VehicleSpec:
+    """A full hybrid: its engine is started by the traction battery and stands while coasting."""
+    engine = EngineSpec(peak_torque_nm=150.0, inertia_kg_m2=0.13)
+    return VehicleSpec(Propulsion.HYBRID, engine, HYBRID_TRACTION, mass_kg=1550.0)
+
+
+def electric_car() -> VehicleSpec:
+    """A battery electric car."""
+    return VehicleSpec(Propulsion.ELECTRIC, None, ELECTRIC_TRACTION, mass_kg=1800.0)

@@ -1,0 +1,70 @@
+"""The driver is told: in the log always, and by a real program where one is configured."""
+
+import logging
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from hardshoulder.config import LANGUAGES, load_texts
+from hardshoulder.core.actions import Notice
+from hardshoulder.edge.notice import RUNNING_AT_MOST, Cabin
+
+BUTTON = "the red triangle on the dashboard"
+LONGEST = 160
+"""Characters that a driver takes in at a glance and a head unit shows on two lines."""
+
+
+def wait_for(path: Path) -> str:
+    """The file's text once another process has written it."""
+    until_s = time.monotonic() + 10
+    while time.monotonic() < until_s:
+        if path.is_file() and (text := path.read_text("utf-8")):
+            return text
+        os.sched_yield()
+    raise AssertionError(f"{path} was not written")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+@pytest.mark.parametrize("notice", Notice)
+def test_every_notice_has_words_of_bearable_length(language: str, notice: Notice) -> None:
+    text = Cabin((), load_texts(language), BUTTON).text(notice)
+    assert 10 < len(text) <= LONGEST
+    assert "{" not in text
+    assert (BUTTON in text) is (notice is Notice.HAZARD_BUTTON)
+
+
+def test_four_languages_ship() -> None:
+    assert LANGUAGES == ("de", "en", "es", "fr")
+
+
+def test_without_a_program_the_log_has_it(caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.WARNING):
+        Cabin((), load_texts("en"), BUTTON).show(Notice.HAZARD_BUTTON)
+    assert BUTTON in caplog.text
+
+
+def test_the_program_gets_the_words_and_the_name(tmp_path: Path) -> None:
+    out = tmp_path / "said"
+    script = f'printf "%s|%s" "$HARDSHOULDER_NOTICE" "$1" > {out}.part && mv {out}.part {out}'
+    cabin = Cabin(("sh", "-c", script, "speak"), load_texts("en"), BUTTON)
+    cabin.show(Notice.HAZARD_BUTTON)
+    name, text = wait_for(out).split("|")
+    assert (name, text) == ("hazard-button", cabin.text(Notice.HAZARD_BUTTON))
+
+
+def test_a_program_that_is_not_there_is_said(caplog: pytest.LogCaptureFixture) -> None:
+    Cabin(("/nowhere/speak",), load_texts("en"), BUTTON).show(Notice.STOPPED)
+    assert "not shown: /nowhere/speak: No such file" in caplog.text
+
+
+def test_programs_that_hang_do_not_pile_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    cabin = Cabin(("sh", "-c", f"read line < {gate}"), load_texts("en"), BUTTON)
+    for _ in range(RUNNING_AT_MOST + 1):
+        cabin.show(Notice.STOPPED)
+    assert f"{RUNNING_AT_MOST} notice programs still run" in caplog.text
+    with gate.open("w") as release:
+        release.write("\n" * RUNNING_AT_MOST)

@@ -1,0 +1,88 @@
+"""A reference car on a real pseudo-terminal, told by a test when to break down."""
+
+import select
+import threading
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from hardshoulder.core.frame import Frame
+from hardshoulder.core.vocabulary import Value, Vss
+from hardshoulder_sim.body import BodyController
+from hardshoulder_sim.driver import Indicator
+from hardshoulder_sim.slcan_port import SlcanPort
+from support.talker import Talker, reference_plan
+
+LOST: dict[Vss, Value] = {
+    Vss.ENGINE_SPEED: 0.0,
+    Vss.ENGINE_RUNNING: False,
+    Vss.DRIVE_READY: False,
+    Vss.POWER_CONNECTED: False,
+}
+
+
+class LiveCar:
+    """Talks in real time on a thread of its own; its body controller obeys hazard requests.
+
+    heard: every frame that somebody else put on the bus.
+    """
+
+    def __init__(self, link: Path, propulsion: str) -> None:
+        self._talker = Talker(reference_plan(propulsion))
+        self._healthy = dict(self._talker.values)
+        self._port = SlcanPort(link)
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread = threading.Thread(target=self._live, name="car", daemon=True)
+        self.body = BodyController()
+        self.heard: list[Frame] = []
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stop.set()
+        self._thread.join()
+        self._port.close()
+
+    @property
+    def hazards(self) -> bool:
+        """Whether the hazard lights flash."""
+        return self.body.hazard_active
+
+    def lose_drive(self) -> None:
+        """The drive dies and says so; the car rolls on."""
+        self.say(LOST)
+
+    def regain_drive(self) -> None:
+        """The drive is back."""
+        self.say({vss: self._healthy[vss] for vss in LOST})
+
+    def say(self, values: dict[Vss, Value]) -> None:
+        """Changes what the car says."""
+        with self._lock:
+            self._talker.values |= values
+
+    def _live(self) -> None:
+        due_s = dict.fromkeys((message.name for message in self._talker.plan.messages), time.monotonic())
+        while not self._stop.is_set():
+            wait_s = max(0.0, min(due_s.values()) - time.monotonic())
+            select.select([self._port], [], [], wait_s)
+            now_s = time.monotonic()
+            self._listen()
+            self.body.step(now_s, Indicator.NEUTRAL)
+            with self._lock:
+                self._talker.values[Vss.HAZARD_SIGNALING] = self.hazards
+                for message in self._talker.plan.messages:
+                    if now_s >= due_s[message.name]:
+                        due_s[message.name] += message.cycle_s
+                        self._port.send(self._talker.frame(message, now_s))
+
+    def _listen(self) -> None:
+        for frame in self._port.receive_ready():
+            self.heard.append(frame)
+            self.body.receive(frame)
