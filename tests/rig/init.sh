@@ -2,6 +2,8 @@
 # The guest's first process: loads the modules, lays memory over the host's files, and starts the agent among them.
 # Whatever the guest writes stays in its memory; the host's files are served read-only.
 set -e
+# QEMU leaves when the guest reboots, and the console keeps what went wrong.
+trap 'reboot -f' EXIT
 /bin/busybox --install -s /bin
 mount -t proc proc /proc
 mount -t sysfs sysfs /sys
@@ -23,6 +25,6 @@ mount -t devpts devpts /new/dev/pts
 mount -t tmpfs shm /new/dev/shm
 ip link set lo up
 
-# /start is one command line, written by the host. QEMU leaves when the guest reboots.
-. /start || true
-reboot -f
+# One command line, written by the host.
+# shellcheck disable=SC1091 # it lies beside this script inside the guest alone
+. /start

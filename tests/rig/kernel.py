@@ -3,13 +3,13 @@
 import fcntl
 import hashlib
 import os
+import re
 import shutil
-import subprocess
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from rig.errors import RigError
+from rig.tools import RigError, said
 
 _NEWEST = "linux-image-amd64"
 _MODULES = (
@@ -57,14 +57,15 @@ def _cache_folder() -> Path:
 
 
 def _package() -> str:
-    """`name=version` of the newest kernel package that apt knows."""
-    depends = _said("apt-cache", "depends", "--important", _NEWEST)
-    names = [line.split()[-1] for line in depends.splitlines() if "Depends: linux-image-" in line]
-    if not names:
-        raise RigError(f"apt knows no kernel behind {_NEWEST}; on Debian for amd64, run: apt-get update")
-    shown = _said("apt-cache", "show", "--no-all-versions", names[0])
-    version = next(line.split()[-1] for line in shown.splitlines() if line.startswith("Version:"))
-    return f"{names[0]}={version}"
+    """`name=version` of the newest kernel that apt knows."""
+    try:
+        shown = said(["apt-cache", "show", "--no-all-versions", _NEWEST])
+    except RigError:
+        raise RigError(f"apt knows no {_NEWEST}; on Debian for amd64, please run: apt-get update") from None
+    found = re.search(r"^Depends: (linux-image-\S+) \(= (\S+)\)", shown, re.MULTILINE)
+    if found is None:
+        raise RigError(f"apt does not say which kernel is behind {_NEWEST}")
+    return f"{found[1]}={found[2]}"
 
 
 def _fetch(package: str, entry: Path) -> None:
@@ -73,10 +74,10 @@ def _fetch(package: str, entry: Path) -> None:
         shutil.rmtree(leftover)
     with tempfile.TemporaryDirectory(prefix=_LEFTOVER, dir=entry.parent) as scratch:
         partial = Path(scratch)
-        _said("apt-get", "download", package, cwd=partial)
+        said(["apt-get", "download", package], cwd=partial)
         [archive] = partial.glob("*.deb")
         unpacked = partial / "unpacked"
-        _said("dpkg", "-x", str(archive), str(unpacked))
+        said(["dpkg", "-x", str(archive), str(unpacked)])
         chosen = partial / "chosen"
         (chosen / "modules").mkdir(parents=True)
         [image] = (unpacked / "boot").glob("vmlinuz-*")
@@ -89,16 +90,8 @@ def _fetch(package: str, entry: Path) -> None:
 def _modules_in_order(unpacked: Path) -> list[Path]:
     """Every module with all that it needs before it, once."""
     [release] = (folder.name for folder in (unpacked / "lib" / "modules").iterdir())
-    _said("depmod", "-b", str(unpacked), release)
-    shown = _said("modprobe", "-d", str(unpacked), "-S", release, "--show-depends", "--all", *_MODULES)
-    files = [Path(line.split()[1]) for line in shown.splitlines() if line.startswith("insmod ")]
-    return list(dict.fromkeys(files))
-
-
-def _said(*command: str, cwd: Path | None = None) -> str:
-    """What a command prints; it speaks English, since we read it."""
-    env = {**os.environ, "LC_ALL": "C"}
-    done = subprocess.run(command, cwd=cwd, env=env, check=False, capture_output=True, text=True)
-    if done.returncode != 0:
-        raise RigError(f"{' '.join(command)} failed: {done.stderr.strip()}")
-    return done.stdout
+    said(["depmod", "-b", str(unpacked), release])
+    shown = said(["modprobe", "-d", str(unpacked), "-S", release, "--show-depends", "--all", *_MODULES])
+    # A module that several need is listed several times; one built into the kernel is listed as such.
+    files = [line.removeprefix("insmod ").strip() for line in shown.splitlines() if line.startswith("insmod ")]
+    return [Path(file) for file in dict.fromkeys(files)]

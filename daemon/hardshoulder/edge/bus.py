@@ -73,6 +73,9 @@ class SocketCanBus:
             self._socket.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FD_FRAMES, 1)
             self._socket.bind((channel,))
             self._socket.setblocking(False)
+            # The kernel binds to an interface that is down and keeps the complaint for later.
+            if pending := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
+                raise OSError(pending, os.strerror(pending))
         except OSError as error:
             self._socket.close()
             raise BusError(f"bus {name}: cannot open CAN interface {channel}: {error.strerror}") from None
