@@ -15,6 +15,7 @@ from hardshoulder.core.incident import (
     with_entry,
     with_evidence,
     with_hazards,
+    with_kind,
     with_state,
 )
 
@@ -60,13 +61,12 @@ def evidence(finding: Finding = Finding.ENGINE_STOPPED, at_s: float = 9.5) -> Ev
 
 
 def opened() -> Incident:
-    return open_incident("i-1", [evidence()], 10.0, 98.0, None, (91, 3))
+    return open_incident("i-1", Finding.ENGINE_STOPPED, [evidence()], 10.0, 98.0, None, (91, 3))
 
 
-def test_opening_takes_the_earliest_suspicion_and_the_worst_kind() -> None:
-    incident = open_incident(
-        "i-1", [evidence(Finding.POWER_LOST, 9.7), evidence(Finding.ENGINE_STOPPED, 9.2)], 10.0, 98.0, None, (91, 0)
-    )
+def test_opening_takes_the_earliest_suspicion() -> None:
+    found = [evidence(Finding.POWER_LOST, 9.7), evidence(Finding.ENGINE_STOPPED, 9.2)]
+    incident = open_incident("i-1", Finding.POWER_LOST, found, 10.0, 98.0, None, (91, 0))
     assert (incident.kind, incident.suspected_at_s, incident.opened_at_s) == (Finding.POWER_LOST, 9.2, 10.0)
     assert (incident.sequence, incident.state, incident.hazards) == (0, State.ROLLING, HazardState.OFF)
 
@@ -132,4 +132,15 @@ def test_denm_cause(kind: Finding, fuel: float | None, charge: float | None, cau
 
 def test_an_incident_without_evidence_is_a_programming_error() -> None:
     with pytest.raises(AssertionError, match="evidence"):
-        open_incident("i-1", [], 10.0, 98.0, None, (91, 0))
+        open_incident("i-1", Finding.CRASH, [evidence()], 10.0, 98.0, None, (92, 0))
+
+
+@pytest.mark.parametrize("kind", Finding)
+def test_an_incident_is_renamed_only_by_what_tells_more(kind: Finding) -> None:
+    incident = opened()
+    renamed = with_kind(incident, kind, (1, 2), 11.0)
+    if kind in (Finding.CRASH, Finding.POWER_LOST, Finding.CONTACTORS_OPEN):
+        assert (renamed.kind, renamed.cause, renamed.sub_cause) == (kind, 1, 2)
+        assert renamed.timeline[-1].what == f"now: {kind.value}"
+    else:
+        assert renamed is incident

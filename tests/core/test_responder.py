@@ -31,7 +31,7 @@ def test_an_engine_that_stops_on_the_motorway_is_an_incident() -> None:
     stop_engine(driven)
     driven.run(2)
     incident = driven.incident
-    assert incident.kind is Finding.DRIVE_NOT_READY or incident.kind is Finding.ENGINE_STOPPED
+    assert incident.kind is Finding.ENGINE_STOPPED
     assert 0.5 <= incident.opened_at_s - began_s <= 0.6
     assert incident.speed_kph_at_open == pytest.approx(100.0)
     assert incident.hazards_requested_at_s == incident.opened_at_s
@@ -295,6 +295,17 @@ def test_a_crash_counts_at_any_speed() -> None:
     driven.say(airbag_deployed=True)
     driven.run(1)
     assert (driven.incident.kind, driven.incident.cause) == (Finding.CRASH, 92)
+
+
+def test_worse_evidence_that_joins_renames_the_incident_and_its_cause() -> None:
+    driven = driving(PLAN)
+    stop_engine(driven)
+    driven.run(2)
+    assert (driven.incident.kind, driven.incident.cause) == (Finding.ENGINE_STOPPED, 91)
+    driven.say(airbag_deployed=True)
+    driven.run(1)
+    assert (driven.incident.kind, driven.incident.cause) == (Finding.CRASH, 92)
+    assert driven.incident.evidence[0].finding is not Finding.CRASH, "what came first stays first"
 
 
 def test_health_names_what_is_missing() -> None:

@@ -29,7 +29,7 @@ CASES: list[tuple[str, dict[str, Value], Finding | None, float]] = [
     ("combustion", {"drive_ready": False, "supply_voltage": 8.0}, Finding.DRIVE_NOT_READY, 0.5),
     ("combustion", {"airbag_deployed": True}, Finding.CRASH, 0.1),
     ("coasting", {"engine_speed": 0.0, "engine_running": False}, None, 0),
-    ("coasting", {"engine_speed": 0.0, "engine_running": False, "supply_voltage": 8.9}, Finding.ENGINE_STOPPED, 0.5),
+    ("coasting", {"engine_speed": 0.0, "engine_running": False, "supply_voltage": 8.9}, Finding.SUPPLY_COLLAPSED, 0.5),
     ("coasting", {"engine_speed": 0.0, "engine_running": False, "supply_voltage": 9.0}, None, 0),
     ("hybrid", {"engine_speed": 0.0, "engine_running": False}, None, 0),
     ("hybrid", {"power_connected": False}, None, 0),

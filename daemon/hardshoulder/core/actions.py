@@ -20,14 +20,14 @@ class State(Enum):
 
 
 class Finding(Enum):
-    """One rule holding."""
+    """One rule holding. The order says which one names the incident when several do."""
 
     CRASH = "crash"
-    BUS_SILENT = "bus-silent"
     POWER_LOST = "power-lost"
     CONTACTORS_OPEN = "contactors-open"
-    DRIVE_NOT_READY = "drive-not-ready"
     ENGINE_STOPPED = "engine-stopped"
+    DRIVE_NOT_READY = "drive-not-ready"
+    BUS_SILENT = "bus-silent"
     DRIVE_SILENT = "drive-silent"
     SUPPLY_COLLAPSED = "supply-collapsed"
     NO_DRIVE = "no-drive"

@@ -95,19 +95,20 @@ def denm_cause(kind: Finding, fuel_percent: float | None, charge_percent: float 
 
 def open_incident(
     incident_id: str,
+    kind: Finding,
     evidence: Sequence[Evidence],
     now_s: float,
     speed_kph: float | None,
     location: Location | None,
     cause: tuple[int, int],
 ) -> Incident:
-    """A new incident, not reported yet. evidence: at least one, worst kind first."""
-    assert evidence, "an incident needs evidence"
+    """A new incident, not reported yet. kind: one of the findings in evidence."""
+    assert kind in {item.finding for item in evidence}, "an incident needs evidence of its kind"
     suspected_s = min(item.at_s for item in evidence)
     return Incident(
         incident_id=incident_id,
         sequence=0,
-        kind=evidence[0].finding,
+        kind=kind,
         state=State.ROLLING,
         hazards=HazardState.OFF,
         suspected_at_s=suspected_s,
@@ -119,7 +120,7 @@ def open_incident(
         evidence=tuple(evidence),
         location=location,
         timeline=(
-            Entry(suspected_s, f"suspected: {evidence[0].finding.value}"),
+            Entry(suspected_s, f"suspected: {kind.value}"),
             Entry(now_s, "opened"),
         ),
         cause=cause[0],
@@ -153,6 +154,15 @@ def with_evidence(incident: Incident, more: Sequence[Evidence], now_s: float) ->
         return incident
     named = with_entry(incident, now_s, "also: " + ", ".join(item.finding.value for item in new))
     return replace(named, evidence=(*incident.evidence, *new))
+
+
+def with_kind(incident: Incident, kind: Finding, cause: tuple[int, int], now_s: float) -> Incident:
+    """The incident under a name that tells more; unchanged when the new one tells less."""
+    order = list(Finding)
+    if order.index(kind) >= order.index(incident.kind):
+        return incident
+    named = with_entry(incident, now_s, f"now: {kind.value}")
+    return replace(named, kind=kind, cause=cause[0], sub_cause=cause[1])
 
 
 def with_hazards(incident: Incident, hazards: HazardState, now_s: float) -> Incident:

@@ -173,7 +173,7 @@ class Thresholds:
 
     alert_above_kph: float = 15.0
     arm_above_kph: float = 8.0
-    arm_after_s: float = 2.0
+    arm_after_s: float = 1.0
     standstill_below_kph: float = 2.0
     engine_stopped_below_rpm: float = 400.0
     engine_stopped_hold_s: float = 0.5

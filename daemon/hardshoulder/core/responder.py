@@ -38,6 +38,7 @@ from hardshoulder.core.incident import (
     reported,
     with_evidence,
     with_hazards,
+    with_kind,
     with_state,
 )
 from hardshoulder.core.plan import CarPlan
@@ -224,11 +225,13 @@ class Responder:
     # The incident ---------------------------------------------------------------------------
 
     def _open(self, now_s: float) -> None:
-        evidence = self._evidence()
-        kind = evidence[0].finding
+        leading = self._rules.leading
+        assert leading is not None, "what opens an incident is active"
+        kind = leading.rule.finding
         self.incident = open_incident(
             self._new_id(),
-            evidence,
+            kind,
+            self._evidence(),
             now_s,
             self.senses.motion_kph(now_s),
             location(self.senses, now_s),
@@ -268,6 +271,9 @@ class Responder:
     def _collect_evidence(self, now_s: float) -> None:
         if self.incident is not None:
             self.incident = with_evidence(self.incident, self._evidence(), now_s)
+            if (leading := self._rules.leading) is not None and leading.rule.finding is not self.incident.kind:
+                kind = leading.rule.finding
+                self.incident = with_kind(self.incident, kind, self._cause(kind, now_s), now_s)
 
     def _report(self, now_s: float) -> None:
         """One report for all that changed at this instant."""

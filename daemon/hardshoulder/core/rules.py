@@ -19,6 +19,7 @@ from hardshoulder.core.signals import Senses
 from hardshoulder.core.vocabulary import DRIVE_EVIDENCE, Propulsion, Value, Vss
 
 CONCLUSIVE = 1.0
+TELLING = 0.5
 SAMPLES_NEEDED = 2
 _SAME_SPEED_KPH = 3.0
 Predicate = Callable[[Senses, float], bool | None]
@@ -145,10 +146,6 @@ RULES: tuple[Rule, ...] = (
         lambda t, _: t.crash_hold_s, _weight(1.0, 1.0, 1.0), moving=False,
     ),
     Rule(
-        Finding.BUS_SILENT, DRIVE_EVIDENCE, (Vss.SPEED,), _bus_silent,
-        lambda t, _: 0.0, _weight(1.0, 1.0, 1.0), timed=True,
-    ),
-    Rule(
         Finding.POWER_LOST, (Vss.POWER_STATE,), (Vss.SPEED,), _power_lost,
         lambda t, _: t.power_lost_hold_s, _weight(1.0, 1.0, 1.0),
     ),
@@ -157,12 +154,16 @@ RULES: tuple[Rule, ...] = (
         lambda t, _: t.contactors_open_hold_s, _weight(0.0, 0.6, 1.0),
     ),
     Rule(
+        Finding.ENGINE_STOPPED, _ENGINE, (Vss.SPEED,), _engine_stopped,
+        lambda t, _: t.engine_stopped_hold_s, _engine_weight,
+    ),
+    Rule(
         Finding.DRIVE_NOT_READY, (Vss.DRIVE_READY,), (Vss.SPEED,), _is_false(Vss.DRIVE_READY),
         lambda t, _: t.drive_not_ready_hold_s, _weight(0.6, 1.0, 1.0),
     ),
     Rule(
-        Finding.ENGINE_STOPPED, _ENGINE, (Vss.SPEED,), _engine_stopped,
-        lambda t, _: t.engine_stopped_hold_s, _engine_weight,
+        Finding.BUS_SILENT, DRIVE_EVIDENCE, (Vss.SPEED,), _bus_silent,
+        lambda t, _: 0.0, _weight(1.0, 1.0, 1.0), timed=True,
     ),
     Rule(
         Finding.DRIVE_SILENT, DRIVE_EVIDENCE, (Vss.SPEED,), _drive_silent,
@@ -292,13 +293,20 @@ class Rules:
 
     @property
     def active(self) -> list[Watch]:
-        """The findings that hold, worst kind first."""
+        """The findings that hold, in the order of the table."""
         return [watch for watch in self.watches if watch.active]
 
     @property
     def suspicious(self) -> list[Watch]:
         """Findings that hold or have begun to."""
         return [watch for watch in self.watches if watch.begun is not None]
+
+    @property
+    def leading(self) -> Watch | None:
+        """The finding that names the incident: the first in the table's order that weighs something by itself."""
+        active = self.active
+        heavy = (watch for watch in active if watch.weight >= TELLING)
+        return next(heavy, active[0] if active else None)
 
     @property
     def conclusive(self) -> bool:
