@@ -16,13 +16,13 @@ from hardshoulder.core.frame import id_text
 from hardshoulder.core.plan import CarPlan
 from hardshoulder.errors import UserError
 from hardshoulder.profile import find_profile, load_profile
-from hardshoulder_sim.channels import log_channels
-from hardshoulder_sim.logs import Progress
-from hardshoulder_sim.replay import ReplayOptions, replay
-from hardshoulder_sim.replay_report import as_lines, as_record
-from hardshoulder_sim.rewrite import guarded_messages
-from hardshoulder_sim.shutdown import ShutdownKind
-from hardshoulder_sim.splice import SpliceResult, splice
+from hardshoulder_sim.recordings.channels import log_channels
+from hardshoulder_sim.recordings.logs import Progress
+from hardshoulder_sim.recordings.replay import ReplayOptions, replay
+from hardshoulder_sim.recordings.replay_report import as_lines, as_record
+from hardshoulder_sim.recordings.rewrite import guarded_messages
+from hardshoulder_sim.recordings.shutdown import ShutdownKind
+from hardshoulder_sim.recordings.splice import SpliceResult, splice
 
 if TYPE_CHECKING:
     from hardshoulder_sim.drive import Watch

@@ -4,7 +4,7 @@ from hardshoulder.core.bits import extract, mask_of
 from hardshoulder.core.frame import Frame
 from hardshoulder.core.plan import Field
 from hardshoulder.core.protection import checksum_holds
-from hardshoulder_sim.driver import Indicator
+from hardshoulder_sim.physics.driver import Indicator
 from hardshoulder_sim.reference import ReferenceMessage, field_of, reference_messages
 
 REQUEST_ON = 1

@@ -7,11 +7,11 @@ from hardshoulder.core.bits import extract
 from hardshoulder.core.frame import Frame
 from hardshoulder.core.plan import Field
 from hardshoulder_sim.body import BodyController
-from hardshoulder_sim.journey import STEP_S, Journey, begin, proceed
 from hardshoulder_sim.nodes import SENDERS, STANDING_BELOW_MPS, Instant, NodePower, Sensors, messages_of
+from hardshoulder_sim.physics.journey import STEP_S, Journey, begin, proceed
+from hardshoulder_sim.physics.vehicle import ignition_on
 from hardshoulder_sim.reference import BUS, ReferenceMessage, reference_messages
 from hardshoulder_sim.scenarios import Begin, Scenario, vary
-from hardshoulder_sim.vehicle import ignition_on
 
 JITTER_SHARE = 0.01
 JITTER_LIMIT_SHARE = 0.04

@@ -7,11 +7,11 @@ from random import Random
 
 from hardshoulder.core.vocabulary import Propulsion
 from hardshoulder_sim.body import BodyController
-from hardshoulder_sim.driver import Selector
-from hardshoulder_sim.journey import Journey
+from hardshoulder_sim.physics.driver import Selector
+from hardshoulder_sim.physics.journey import Journey
+from hardshoulder_sim.physics.vehicle import ignition_on
+from hardshoulder_sim.physics.vehicle_spec import IGNITION, PowerMode
 from hardshoulder_sim.reference import Value
-from hardshoulder_sim.vehicle import ignition_on
-from hardshoulder_sim.vehicle_spec import IGNITION, PowerMode
 
 NOT_AVAILABLE = "NOT_AVAILABLE"
 RPM_PER_RAD_S = 30.0 / math.pi

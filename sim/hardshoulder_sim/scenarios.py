@@ -10,8 +10,15 @@ from enum import Enum
 from random import Random
 
 from hardshoulder.core.vocabulary import Propulsion
-from hardshoulder_sim.driver import DriverSpec
-from hardshoulder_sim.vehicle_spec import Fault, PowerMode, VehicleSpec, combustion_car, electric_car, hybrid_car
+from hardshoulder_sim.physics.driver import DriverSpec
+from hardshoulder_sim.physics.vehicle_spec import (
+    Fault,
+    PowerMode,
+    VehicleSpec,
+    combustion_car,
+    electric_car,
+    hybrid_car,
+)
 
 Profile = tuple[tuple[float, float], ...]
 Keys = tuple[tuple[float, PowerMode], ...]

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from hardshoulder.core.frame import EXTENDED
 from hardshoulder.errors import UserError
-from hardshoulder_sim.candump import LogFrame, format_line, parse_line
-from hardshoulder_sim.logs import open_log, write_candump
+from hardshoulder_sim.recordings.candump import LogFrame, format_line, parse_line
+from hardshoulder_sim.recordings.logs import open_log, write_candump
 
 STAMPS = st.integers(0, 4_000_000_000_000_000).map(lambda micros: micros / 1e6)
 CHANNELS = st.sampled_from(["can0", "vcan0", "slcan-1"])

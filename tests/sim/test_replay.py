@@ -18,10 +18,10 @@ from hardshoulder.core.responder import Responder
 from hardshoulder.core.signals import Freshness
 from hardshoulder.core.vocabulary import Vss
 from hardshoulder.errors import UserError
-from hardshoulder_sim.channels import hole_s, log_channels
-from hardshoulder_sim.logs import LogFrame, write_candump
-from hardshoulder_sim.replay import ReplayOptions, ReplayResult, replay
-from hardshoulder_sim.replay_report import as_lines, as_record
+from hardshoulder_sim.recordings.channels import hole_s, log_channels
+from hardshoulder_sim.recordings.logs import LogFrame, write_candump
+from hardshoulder_sim.recordings.replay import ReplayOptions, ReplayResult, replay
+from hardshoulder_sim.recordings.replay_report import as_lines, as_record
 from support.recorded import CRUISING, RECORDED_CARS, START_S, RecordedCar, compiled, drive, payload
 
 COMBUSTION = compiled("reference-combustion").plan

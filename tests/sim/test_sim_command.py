@@ -11,7 +11,7 @@ import pytest
 from hardshoulder import __version__
 from hardshoulder.core.vocabulary import Vss
 from hardshoulder_sim import __main__ as command
-from hardshoulder_sim.logs import write_candump
+from hardshoulder_sim.recordings.logs import write_candump
 from hardshoulder_sim.scenarios import SCENARIOS
 from support.recorded import CRUISING, compiled, drive
 

@@ -17,18 +17,18 @@ from hardshoulder.core.frame import Frame
 from hardshoulder.core.plan import CarPlan, Field, FieldKind, SignalPlan
 from hardshoulder.core.vocabulary import Value, Vss
 from hardshoulder.errors import UserError
-from hardshoulder_sim.channels import log_channels
-from hardshoulder_sim.logs import LogFrame, open_log, write_candump
-from hardshoulder_sim.replay import ReplayOptions, ReplayResult, replay
-from hardshoulder_sim.rewrite import raw_of
-from hardshoulder_sim.shutdown import (
+from hardshoulder_sim.recordings.channels import log_channels
+from hardshoulder_sim.recordings.logs import LogFrame, open_log, write_candump
+from hardshoulder_sim.recordings.replay import ReplayOptions, ReplayResult, replay
+from hardshoulder_sim.recordings.rewrite import raw_of
+from hardshoulder_sim.recordings.shutdown import (
     Coast,
     ShutdownKind,
     drive_messages,
     engine_rpm,
     possible_kinds,
 )
-from hardshoulder_sim.splice import SpliceResult, splice
+from hardshoulder_sim.recordings.splice import SpliceResult, splice
 from support.recorded import RECORDED_CARS, Compiled, RecordedCar, compiled, drive
 
 REFERENCE = ("reference-combustion", "reference-hybrid", "reference-electric")

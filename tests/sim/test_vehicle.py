@@ -8,14 +8,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardshoulder_sim.driver import Selector
-from hardshoulder_sim.engine import EnginePhase
-from hardshoulder_sim.journey import STEP_S, Journey, begin, proceed
 from hardshoulder_sim.nodes import RPM_PER_RAD_S
-from hardshoulder_sim.scenarios import SCENARIOS, Run, key_at, target_kph, vary
-from hardshoulder_sim.traction import Contactors
-from hardshoulder_sim.vehicle import Controls, VehicleState, advance, parked, rolling
-from hardshoulder_sim.vehicle_spec import (
+from hardshoulder_sim.physics.driver import Selector
+from hardshoulder_sim.physics.engine import EnginePhase
+from hardshoulder_sim.physics.journey import STEP_S, Journey, begin, proceed
+from hardshoulder_sim.physics.traction import Contactors
+from hardshoulder_sim.physics.vehicle import Controls, VehicleState, advance, parked, rolling
+from hardshoulder_sim.physics.vehicle_spec import (
     DriveReady,
     Fault,
     PowerMode,
@@ -24,6 +23,7 @@ from hardshoulder_sim.vehicle_spec import (
     electric_car,
     hybrid_car,
 )
+from hardshoulder_sim.scenarios import SCENARIOS, Run, key_at, target_kph, vary
 
 SEEDS = range(3)
 SHUTDOWNS = [name for name, scenario in SCENARIOS.items() if scenario.incident]

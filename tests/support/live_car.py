@@ -10,7 +10,7 @@ from typing import Self
 from hardshoulder.core.frame import Frame
 from hardshoulder.core.vocabulary import Value, Vss
 from hardshoulder_sim.body import BodyController
-from hardshoulder_sim.driver import Indicator
+from hardshoulder_sim.physics.driver import Indicator
 from hardshoulder_sim.slcan_port import SlcanPort
 from support.talker import Talker, reference_plan
 

@@ -11,8 +11,8 @@ from hardshoulder.core.plan import CarPlan, MessagePlan
 from hardshoulder.core.protection import protect
 from hardshoulder.core.vocabulary import Value, Vss
 from hardshoulder.profile import Profile, find_profile, load_profile
-from hardshoulder_sim.logs import LogFrame
-from hardshoulder_sim.rewrite import guarded_messages, raw_of
+from hardshoulder_sim.recordings.logs import LogFrame
+from hardshoulder_sim.recordings.rewrite import guarded_messages, raw_of
 
 START_S = 1_700_000_000.0
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from hardshoulder_sim.traction import towards
+from hardshoulder_sim.physics.traction import towards
 
 
 class Selector(Enum):

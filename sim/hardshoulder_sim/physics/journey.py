@@ -3,10 +3,10 @@
 import math
 from dataclasses import dataclass
 
-from hardshoulder_sim.driver import DriverState, DriverView, Selector, step_driver
+from hardshoulder_sim.physics.driver import DriverState, DriverView, Selector, step_driver
+from hardshoulder_sim.physics.vehicle import Controls, VehicleState, advance, available_n, parked, resistance_n, rolling
+from hardshoulder_sim.physics.vehicle_spec import DriveReady, Fault, PowerMode
 from hardshoulder_sim.scenarios import Begin, Run, key_at, target_kph
-from hardshoulder_sim.vehicle import Controls, VehicleState, advance, available_n, parked, resistance_n, rolling
-from hardshoulder_sim.vehicle_spec import DriveReady, Fault, PowerMode
 
 STEP_S = 0.01
 _HILL_M = 450.0

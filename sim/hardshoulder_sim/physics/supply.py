@@ -7,7 +7,7 @@ lead-acid starter battery.
 
 from dataclasses import dataclass
 
-from hardshoulder_sim.traction import towards
+from hardshoulder_sim.physics.traction import towards
 
 
 @dataclass(frozen=True, slots=True)

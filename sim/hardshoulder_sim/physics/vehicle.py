@@ -10,8 +10,8 @@ import math
 from collections.abc import Set
 from dataclasses import dataclass
 
-from hardshoulder_sim.driver import FULL_BRAKE_MPS2, Selector
-from hardshoulder_sim.engine import (
+from hardshoulder_sim.physics.driver import FULL_BRAKE_MPS2, Selector
+from hardshoulder_sim.physics.engine import (
     EngineDemand,
     EnginePhase,
     EngineState,
@@ -20,9 +20,9 @@ from hardshoulder_sim.engine import (
     starter_share,
     step_engine,
 )
-from hardshoulder_sim.supply import SupplyDemand, SupplyState, settled, step_supply
-from hardshoulder_sim.traction import Contactors, TractionDemand, TractionState, step_traction
-from hardshoulder_sim.vehicle_spec import IGNITION, DriveReady, Fault, PowerMode, VehicleSpec
+from hardshoulder_sim.physics.supply import SupplyDemand, SupplyState, settled, step_supply
+from hardshoulder_sim.physics.traction import Contactors, TractionDemand, TractionState, step_traction
+from hardshoulder_sim.physics.vehicle_spec import IGNITION, DriveReady, Fault, PowerMode, VehicleSpec
 
 GRAVITY_MPS2 = 9.81
 AIR_KG_PER_M3 = 1.2

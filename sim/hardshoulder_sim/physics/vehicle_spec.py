@@ -4,9 +4,9 @@ from dataclasses import dataclass, field
 from enum import Enum
 
 from hardshoulder.core.vocabulary import Propulsion
-from hardshoulder_sim.engine import EngineSpec
-from hardshoulder_sim.supply import SupplySpec
-from hardshoulder_sim.traction import ELECTRIC_TRACTION, HYBRID_TRACTION, TractionSpec
+from hardshoulder_sim.physics.engine import EngineSpec
+from hardshoulder_sim.physics.supply import SupplySpec
+from hardshoulder_sim.physics.traction import ELECTRIC_TRACTION, HYBRID_TRACTION, TractionSpec
 
 
 class PowerMode(Enum):

@@ -7,7 +7,7 @@ from enum import Enum
 from hardshoulder.core.plan import CarPlan
 from hardshoulder.errors import UserError
 from hardshoulder.profile import Profile
-from hardshoulder_sim.logs import LogFrame
+from hardshoulder_sim.recordings.logs import LogFrame
 
 SURVEY_FRAMES = 20_000
 """Frames looked at before the first is judged, so that the most usual channel wins and not the first."""

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from hardshoulder.core.frame import EXTENDED
 from hardshoulder.errors import UserError
-from hardshoulder_sim.candump import LogFrame
+from hardshoulder_sim.recordings.candump import LogFrame
 
 _NEEDED = ("Time Stamp", "ID", "Extended", "Bus", "LEN", "D1")
 

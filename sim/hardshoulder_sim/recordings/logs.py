@@ -12,7 +12,7 @@ from typing import IO, TYPE_CHECKING
 
 from hardshoulder.core.frame import EXTENDED
 from hardshoulder.errors import UserError
-from hardshoulder_sim.candump import (
+from hardshoulder_sim.recordings.candump import (
     CLASSIC_LENGTH,
     EXPECTED,
     STAMP_END_S,
@@ -20,7 +20,7 @@ from hardshoulder_sim.candump import (
     format_line,
     parse_line,
 )
-from hardshoulder_sim.gvret import is_gvret, read_gvret
+from hardshoulder_sim.recordings.gvret import is_gvret, read_gvret
 
 if TYPE_CHECKING:
     import can

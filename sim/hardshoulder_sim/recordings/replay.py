@@ -22,14 +22,14 @@ from hardshoulder.core.plan import CarPlan, as_text
 from hardshoulder.core.responder import Responder
 from hardshoulder.core.signals import Freshness
 from hardshoulder.core.vocabulary import Vss
-from hardshoulder_sim.channels import (
+from hardshoulder_sim.recordings.channels import (
     SURVEY_FRAMES,
     Channels,
     LogClock,
     Passage,
     hole_s,
 )
-from hardshoulder_sim.logs import LogFrame, Progress, open_log
+from hardshoulder_sim.recordings.logs import LogFrame, Progress, open_log
 
 _WHOLE_FRAME = frozenset({Fault.LENGTH, Fault.CHECKSUM, Fault.COUNTER})
 LINES_LIMIT = 10_000

@@ -6,7 +6,7 @@ from typing import Any
 from hardshoulder.core.actions import Incident
 from hardshoulder.core.signals import Freshness
 from hardshoulder.core.vocabulary import Value
-from hardshoulder_sim.replay import ReplayResult
+from hardshoulder_sim.recordings.replay import ReplayResult
 
 
 def _seconds(at_s: float | None) -> float | None:

@@ -16,10 +16,10 @@ from hardshoulder.core.protection import protect
 from hardshoulder.core.vocabulary import Value, Vss
 from hardshoulder.errors import UserError
 from hardshoulder.profile import Profile
-from hardshoulder_sim.channels import SURVEY_FRAMES, Channels, LogClock, hole_s, log_channels
-from hardshoulder_sim.logs import LogFrame, open_log, write_candump
-from hardshoulder_sim.rewrite import Rewriter, Said, healthy_payload
-from hardshoulder_sim.shutdown import (
+from hardshoulder_sim.recordings.channels import SURVEY_FRAMES, Channels, LogClock, hole_s, log_channels
+from hardshoulder_sim.recordings.logs import LogFrame, open_log, write_candump
+from hardshoulder_sim.recordings.rewrite import Rewriter, Said, healthy_payload
+from hardshoulder_sim.recordings.shutdown import (
     Before,
     Shutdown,
     ShutdownKind,

@@ -1,0 +1,1 @@
+"""Recorded drives: read, replayed through the core, and spliced with a shutdown."""
