@@ -5,6 +5,7 @@ config, profile and DBC into one JSON bundle. The daemon keeps it and trusts it 
 file it was made from still has the same hash.
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -193,4 +194,5 @@ def _keep(path: Path, text: str) -> None:
         part.write_text(seal(text), "utf-8")
         part.replace(path)
     except OSError:
-        part.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            part.unlink(missing_ok=True)

@@ -34,21 +34,21 @@ RAW = re.compile(r"0|-?[1-9][0-9]{0,19}")
 
 Seconds = Annotated[float, Key(gt=0, le=60)]
 
-# What a threshold of this unit can sensibly be: (above, at most).
-_BOUNDS = {
-    "_kph": (0.0, 150.0),
-    "_s": (-1e-9, 60.0),
-    "_rpm": (0.0, 1500.0),
-    "_v": (0.0, 60.0),
-    "_percent": (0.0, 100.0),
+# What a threshold of this unit can sensibly be.
+_BOUNDS: dict[str, Any] = {
+    "_kph": Key(gt=0, le=150),
+    "_s": Key(ge=0, le=60),
+    "_rpm": Key(gt=0, le=1500),
+    "_v": Key(gt=0, le=60),
+    "_percent": Key(gt=0, le=100),
 }
 
 
 def _threshold_keys() -> dict[str, Any]:
     keys: dict[str, Any] = {}
     for field in fields(Thresholds):
-        above, most = next(bounds for unit, bounds in _BOUNDS.items() if field.name.endswith(unit))
-        keys[field.name] = (Annotated[float, Key(gt=above, le=most)] | None, None)
+        bounds = next(bounds for unit, bounds in _BOUNDS.items() if field.name.endswith(unit))
+        keys[field.name] = (Annotated[float, bounds] | None, None)
     return keys
 
 

@@ -57,6 +57,7 @@ def request(at_s: float, count: int, word: str = "ON") -> Frame:
     return REQUEST.frame(at_s, count, {"Request": word})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_frames_come_in_order_and_are_all_in_the_dbc(name: str) -> None:
     frames = frames_of(name)
@@ -67,6 +68,7 @@ def test_frames_come_in_order_and_are_all_in_the_dbc(name: str) -> None:
         words(frame)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", ["ordinary-drive", "motorway-shutdown-hybrid", "motorway-shutdown-electric"])
 def test_every_counter_counts_and_every_checksum_holds(name: str) -> None:
     for message_name, frames in by_message(frames_of(name)).items():
@@ -78,6 +80,7 @@ def test_every_counter_counts_and_every_checksum_holds(name: str) -> None:
         assert all((later - earlier) % 16 == 1 for earlier, later in pairwise(counts)), message_name
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", [1, 2])
 def test_messages_keep_their_cycle_with_a_little_jitter(seed: int) -> None:
     for name, frames in by_message(frames_of("start-stop-traffic", seed)).items():
@@ -88,6 +91,7 @@ def test_messages_keep_their_cycle_with_a_little_jitter(seed: int) -> None:
         assert len({round(gap, 6) for gap in gaps}) > 20
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "absent"),
     [
@@ -101,6 +105,7 @@ def test_which_messages_exist_depends_on_the_drive(name: str, absent: set[str]) 
     assert set(by_message(frames_of(name))) == sent_by_car - absent
 
 
+@pytest.mark.slow
 @settings(max_examples=15)
 @given(cuts=st.lists(st.floats(0.0, 6.0), max_size=12))
 def test_the_slicing_of_time_changes_nothing(cuts: list[float]) -> None:
@@ -294,6 +299,7 @@ def last_heard_s(name: str, seed: int) -> dict[str, float]:
     return heard
 
 
+@pytest.mark.slow
 def test_nodes_fall_asleep_one_after_the_other_when_the_ignition_goes() -> None:
     orders = set()
     for seed in range(5):

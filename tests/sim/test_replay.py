@@ -94,6 +94,7 @@ LIFE = st.lists(
 )
 
 
+@pytest.mark.slow
 @given(life=LIFE, tick_s=st.sampled_from([0.001, 0.037, 1.0]))
 def test_replay_equals_stepping_frame_by_frame(
     tmp_path_factory: pytest.TempPathFactory, life: list[tuple[float, str, dict[Vss, Any], int]], tick_s: float

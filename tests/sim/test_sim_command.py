@@ -157,6 +157,7 @@ def test_version_and_missing_command(capsys: pytest.CaptureFixture[str]) -> None
     assert caught.value.code == 2
 
 
+@pytest.mark.slow
 def test_drive_writes_a_log_that_replays(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """The shortest scenario of a combustion car, whatever happens in it."""
     scenario = min(SCENARIOS.values(), key=lambda scenario: scenario.duration_s)

@@ -260,6 +260,7 @@ def test_what_slcan_cannot_carry_is_refused(port: SlcanPort, frame: Frame) -> No
         port.send(frame)
 
 
+@pytest.mark.slow
 def test_a_drive_in_real_time_keeps_to_the_clock_and_hears_the_responder(tmp_path: Path) -> None:
     """A whole drive through the terminal: the car's frames arrive on time, our request makes its lamps flash."""
     link, duration_s = tmp_path / "can", 3.0
