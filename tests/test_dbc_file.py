@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from hardshoulder.compile import compile_profile, needed_signals
+from hardshoulder.compile import compile_profile
 from hardshoulder.core.frame import EXTENDED
 from hardshoulder.dbc_file import read_dbc
 from hardshoulder.profile import load_profile, shipped_profiles
+from hardshoulder.resolve import needed_signals
 from support.dbc import DBC, HEADER, NEEDED, SPEED, Desk, assert_sound
 from support.written import problems_of
 

@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardshoulder.compile import needed_signals
 from hardshoulder.dbc_file import MOST_LINES, DbcMessage
 from hardshoulder.errors import UserError
 from hardshoulder.profile import find_profile, load_profile
+from hardshoulder.resolve import needed_signals
 from support.dbc import HEADER, NEEDED, SPEED, Desk, assert_sound
 from support.written import REFERENCE_DBC
 

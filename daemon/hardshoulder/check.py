@@ -2,6 +2,7 @@
 
 import os
 import socket
+import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -111,5 +112,8 @@ def _missing_broker(mqtt: MqttSettings) -> Iterator[str]:
 def _missing_folder(folder: Path) -> Iterator[str]:
     if not folder.is_dir():
         yield f"storage folder {folder} is not there; alerts would be kept in memory only"
-    elif not os.access(folder, os.W_OK | os.X_OK):
-        yield f"storage folder {folder} cannot be written; alerts would be kept in memory only"
+        return
+    try:
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        yield f"storage folder {folder} cannot be written; alerts would be kept in memory only: {error.strerror}"

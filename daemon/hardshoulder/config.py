@@ -11,17 +11,21 @@ from pydantic import Field as Key
 from pydantic import model_validator
 
 from hardshoulder import __version__
-from hardshoulder.compile import compile_profile, dbc_paths, fixed_bits
+from hardshoulder.compile import compile_profile, fixed_bits
 from hardshoulder.core.actions import Notice
 from hardshoulder.core.permit import Allowed
 from hardshoulder.core.plan import CarPlan
 from hardshoulder.errors import UserError
 from hardshoulder.plan_cache import FORMAT, Bundle, Source, sha256_of
 from hardshoulder.profile import ThresholdKeys, find_profile, load_profile, threshold_problems
+from hardshoulder.resolve import dbc_paths
 from hardshoulder.settings import BusSettings, MqttSettings, Settings, StorageSettings
 from hardshoulder.toml_file import Problems, Strict, load, read_text
 
 TEXTS = Path(__file__).parent / "texts"
+
+# What turns files into a bundle: a changed default or a mended compiler makes old bundles untrue too.
+COMPILER = tuple(sorted((*Path(__file__).parent.glob("*.py"), *(Path(__file__).parent / "core").glob("*.py"))))
 LANGUAGES = tuple(sorted(path.stem for path in TEXTS.glob("*.toml")))
 
 
@@ -153,7 +157,7 @@ def make_bundle(path: Path) -> Bundle:
     if problems:
         raise UserError(*problems)
     texts_file = TEXTS / f"{config.language}.toml"
-    files = (path, profile_path, texts_file, *dbc_paths(load_profile(profile_path), profile_path, dbc))
+    files = (path, profile_path, texts_file, *dbc_paths(load_profile(profile_path), profile_path, dbc), *COMPILER)
     return Bundle(
         format=FORMAT,
         version=__version__,

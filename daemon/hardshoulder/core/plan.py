@@ -109,8 +109,9 @@ class CommandStyle(Enum):
     """How a body controller wants to be asked.
 
     LEVEL: `on` is repeated for as long as the hazards shall flash, then `off` three times.
-    PULSE: `on` for `pulse_frames` frames, then idle (`off`); a second `on` changes nothing.
-    TOGGLE: as a pulse, but each one flips the lamps, so it is never repeated blindly.
+    PULSE: `on` for `pulse_frames` frames, at the end `off` three times; a second `on` changes nothing.
+    TOGGLE: `on` for `pulse_frames` frames flips the lamps, so it is never repeated blindly; at the
+    end it is sent once more, and only while the lamps are seen to flash.
     """
 
     LEVEL = "level"

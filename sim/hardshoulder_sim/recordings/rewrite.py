@@ -5,13 +5,13 @@ import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-from hardshoulder.compile import dbc_paths
 from hardshoulder.core.bits import fits, insert
 from hardshoulder.core.decode import ReadSignal, compile_signal
 from hardshoulder.core.plan import FieldKind, MessagePlan, SignalPlan
 from hardshoulder.core.protection import checksum_holds, protect
 from hardshoulder.core.vocabulary import DRIVE_EVIDENCE, Value, Vss
 from hardshoulder.profile import Profile
+from hardshoulder.resolve import dbc_paths
 
 _CHECKSUM_NAME = re.compile(r"(?i)(_cs$|cks|chks|checksum|crc)")
 _FLOATS = {16: "<e", 32: "<f", 64: "<d"}
