@@ -65,7 +65,7 @@ class Daemon:
         if settings.mqtt is None:
             log.error("no [mqtt] in the configuration: alerts reach nobody")
             return None
-        who = Identity(settings.vehicle, plan.profile, plan.digest, __version__, settings.armed)
+        who = Identity(settings.vehicle, plan.profile, plan.digest, __version__, settings.armed, plan.hazard_button)
         clock = Clock(time.monotonic, wall_time, lambda: datetime.now(UTC) >= _CLOCK_TRUSTED_FROM)
         return Courier(who, settings.mqtt, settings.storage, clock, _say)
 

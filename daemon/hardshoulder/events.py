@@ -134,6 +134,7 @@ def status_event(
         outbox_depth=outbox_depth,
         storage_ok=storage_ok,
         profile=identity.profile,
+        hazard_button=identity.hazard_button,
         profile_digest=identity.profile_digest,
         software=identity.software,
     )

@@ -12,6 +12,7 @@ class Identity:
     profile, profile_digest: the vehicle profile's name and its SHA-256 (hex).
     software: the daemon's version.
     armed: False while the daemon only monitors and switches nothing.
+    hazard_button: where the driver finds the button, in the configured language.
     """
 
     vehicle: str
@@ -19,6 +20,7 @@ class Identity:
     profile_digest: str
     software: str
     armed: bool
+    hazard_button: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,7 @@ class IncidentData(_Sent):
 
     `clock_trusted` is false while the car's wall clock had not been set by a time source: the
     distances between the times are right even then, the times themselves may not be.
+    `hazard_button` says where the driver finds the button, in the car's language.
     """
 
     schema_version: Literal[1]
@@ -122,6 +123,7 @@ class IncidentData(_Sent):
     evidence: tuple[EvidenceData, ...]
     location: LocationData | None
     timeline: tuple[EntryData, ...]
+    hazard_button: str
     profile: str
     profile_digest: str
     software: str

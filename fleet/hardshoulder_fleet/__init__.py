@@ -1,1 +1,1 @@
-"""The fleet's side: check-in, assistance, escalation; nothing is built here yet."""
+"""The fleet's side: the driver is asked, help is brought, a person is called when nobody answers."""

@@ -19,7 +19,14 @@ from hardshoulder.edge.mailbox import StatusReport
 from hardshoulder.settings import Identity
 
 BEGIN = datetime(2026, 3, 14, 6, 30, tzinfo=UTC)
-IDENTITY = Identity(vehicle="car-7", profile="example", profile_digest="ab" * 32, software="0.1.0", armed=True)
+IDENTITY = Identity(
+    vehicle="car-7",
+    profile="example",
+    profile_digest="ab" * 32,
+    software="0.1.0",
+    armed=True,
+    hazard_button="the red triangle",
+)
 
 
 def wall_time(at_s: float) -> datetime:
