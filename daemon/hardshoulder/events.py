@@ -134,7 +134,6 @@ def status_event(
         outbox_depth=outbox_depth,
         storage_ok=storage_ok,
         profile=identity.profile,
-        hazard_button=identity.hazard_button,
         profile_digest=identity.profile_digest,
         software=identity.software,
     )
@@ -198,6 +197,7 @@ def _incident_data(identity: Identity, incident: Incident, wall_time: WallTime, 
         location=_location(incident.location),
         timeline=tuple(_entry(item, wall_time) for item in incident.timeline[-TIMELINE_LIMIT:]),
         profile=identity.profile,
+        hazard_button=identity.hazard_button,
         profile_digest=identity.profile_digest,
         software=identity.software,
     )
