@@ -64,6 +64,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_drive(commands.add_parser("drive", help="drive a scenario with the simulated car"))
+    _add_play(commands.add_parser("play", help="play a recording onto a bus in real time"))
     _add_replay(commands.add_parser("replay", help="run recordings through the daemon's core"))
     _add_splice(commands.add_parser("splice", help="lay a shutdown over a recorded drive"))
     return parser
@@ -77,6 +78,12 @@ def _add_drive(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bus", metavar="URL", help="drive on this bus, interface:channel, in real time")
     parser.add_argument("--realtime", action="store_true", help="keep to the clock instead of as fast as it goes")
     parser.add_argument("--events", metavar="FILE|-", help="write what happens to the car, a JSON object a line")
+
+
+def _add_play(parser: argparse.ArgumentParser) -> None:
+    parser.set_defaults(run=_play)
+    parser.add_argument("log", type=Path, metavar="LOG", help="the recording")
+    parser.add_argument("--bus", required=True, metavar="URL", help="interface:channel, or slcan-pty:/path/of/link")
 
 
 def _add_car(parser: argparse.ArgumentParser) -> None:
@@ -149,6 +156,20 @@ def _drive(options: argparse.Namespace) -> int:
     fault = "" if report.fault_at_s is None else f", fault at {report.fault_at_s:.3f} s"
     counts = f"{report.sent:,} frames sent, {report.received:,} received"
     print(f"{options.scenario}, seed {options.seed}: {report.duration_s:.1f} s, {counts}{fault}")
+    return 0
+
+
+def _play(options: argparse.Namespace) -> int:
+    # On demand: it opens buses, as `drive` does.
+    import can
+
+    from hardshoulder_sim.recordings.play import play
+
+    try:
+        sent = play(options.log, options.bus)
+    except (ValueError, OSError, can.CanError) as error:
+        raise UserError(f"play: {error}") from None
+    print(f"{options.log}: {sent:,} frames sent")
     return 0
 
 

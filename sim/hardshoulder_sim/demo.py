@@ -1,7 +1,7 @@
-"""The main job on one machine: a car breaks down on the motorway, its hazards flash, the alert is out.
+"""The main job on one machine: a car breaks down, its hazards flash, the driver is asked, help comes.
 
-Four real parties on loopback: mosquitto, the daemon, a simulated car behind a serial line, and a
-subscriber that acknowledges alerts as a fleet would.
+Real parties on loopback: mosquitto, the daemon, a car behind a serial line, the fleet, a towing
+provider, and a phone that receives the check-in link.
 """
 
 import argparse
@@ -15,8 +15,8 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from paho.mqtt.client import Client, MQTTMessage
@@ -24,115 +24,80 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 
 from hardshoulder.core.actions import HazardState
 from hardshoulder.errors import UserError
-from hardshoulder.wire import IncidentData, IncidentEvent, ack_event, encode, parse_event, topic
+from hardshoulder.wire import IncidentData, IncidentEvent, parse_ack, parse_event
+from hardshoulder_sim.fleet_processes import FleetProcess, Phone, ProviderProcess, make_secret
 from hardshoulder_sim.processes import Broker, DaemonProcess, wait_until, write_config
+from hardshoulder_sim.story import Stage, Story
 
 SCENARIO = "motorway-shutdown-combustion"
 PROFILE = "reference-combustion"
-GIVE_UP_AFTER_S = 75.0
-QUIET_S = 0.3
+GIVE_UP_AFTER_S = 120.0
+PERSON_HAS_S = 3600.0
+TOW_PAUSE_S = 2.0
 
-STAGES = ("shutdown", "detected", "hazards commanded", "hazards confirmed", "alert received", "confirmation received")
+_CAR = ("shutdown", "hazards commanded", "hazards confirmed", "confirmation received")
+_ALERT = ("detected", "alert received", "committed at the fleet", "driver asked")
+_HELP = (
+    "page opened",
+    "price shown",
+    "operator sees it",
+    "tow assigned",
+    "tow en route",
+    "tow on site",
+    "tow completed",
+)
+
+Events = queue.Queue[Stage | None]
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
-    """One step of the story. at_s: wall time in seconds."""
+class Options:
+    """What the demo shows. log: a recorded drive instead of the simulated car."""
 
-    name: str
-    at_s: float
-    detail: str
-
-
-@dataclass(slots=True)
-class Story:
-    """The stages as they are told, by the car and by the subscriber.
-
-    Both tell of the same moments from different ends, so lines wait until it is quiet and are
-    then said in the order in which things happened.
-    """
-
-    say: Callable[[str], None]
-    began_s: float = field(default_factory=time.time)
-    stages: dict[str, Stage] = field(default_factory=dict)
-    _waiting: list[Stage] = field(default_factory=list)
-    _last_s: float | None = None
-
-    def tell(self, stage: Stage) -> None:
-        """Adds a stage; the first of each name counts."""
-        if stage.name not in self.stages:
-            self.stages[stage.name] = stage
-            self._waiting.append(stage)
-
-    def speak(self) -> None:
-        """Says what waits."""
-        for stage in sorted(self._waiting, key=lambda stage: stage.at_s):
-            gap = "" if self._last_s is None else f"+{(stage.at_s - self._last_s) * 1000:.0f} ms"
-            self.say(f"{stage.at_s - self.began_s:8.3f} s  {stage.name:<22} {gap:>9}   {stage.detail}")
-            self._last_s = stage.at_s
-        self._waiting.clear()
+    folder: Path
+    headless: bool
+    seed: int
+    log: Path | None
+    profile: str
+    dbc: tuple[Path, ...]
+    pictures: Path | None
 
     @property
-    def complete(self) -> bool:
-        """Whether every stage happened."""
-        return all(name in self.stages for name in STAGES)
+    def needed(self) -> tuple[str, ...]:
+        """The stages that have to happen; a recording has no lamps that could answer."""
+        return (*(() if self.log else _CAR), *_ALERT, *_HELP)
 
 
-class Subscriber:
-    """A fleet of one: hears the alerts of one broker and acknowledges each."""
+class Witness:
+    """Hears what passes through the broker: alerts to the fleet, acknowledgements to the car."""
 
-    def __init__(self, port: int, hear: Callable[[IncidentData, float], None]) -> None:
-        self._hear = hear
+    def __init__(self, port: int, events: Events) -> None:
+        self._events = events
         self._ready = threading.Event()
         self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-        self._client.on_connect = lambda client, *_: client.subscribe("hardshoulder/v1/+/incident", qos=1)
+        topics = [("hardshoulder/v1/+/incident", 1), ("hardshoulder/v1/+/ack", 1)]
+        self._client.on_connect = lambda client, *_: client.subscribe(topics)
         self._client.on_subscribe = lambda *_: self._ready.set()
         self._client.on_message = self._on_message
         self._client.connect_async("127.0.0.1", port)
         self._client.loop_start()
-        wait_until(self._ready.is_set, "the subscriber has subscribed")
+        wait_until(self._ready.is_set, "the witness has subscribed")
 
-    def _on_message(self, client: Client, _userdata: object, message: MQTTMessage) -> None:
-        at_s = time.time()
-        event = parse_event(bytes(message.payload))
+    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        at_s, payload = time.time(), bytes(message.payload)
+        if message.topic.endswith("/ack"):
+            detail = f"the car is told to forget sequence {parse_ack(payload).sequence}"
+            self._events.put(Stage("committed at the fleet", at_s, detail))
+            return
+        event = parse_event(payload)
         assert isinstance(event, IncidentEvent), "only alerts were subscribed to"
-        client.publish(
-            topic(event.data.vehicle, "ack"), encode(ack_event(event, "/demo/fleet", datetime.now(UTC))), qos=1
-        )
-        self._hear(event.data, at_s)
+        for stage in _alert_stages(event.data, at_s):
+            self._events.put(stage)
 
     def close(self) -> None:
         """Ends the connection."""
         self._client.disconnect()
         self._client.loop_stop()
-
-
-class CarProcess:
-    """`hardshoulder-sim drive` in real time, and what it tells of itself, a JSON line each."""
-
-    def __init__(self, folder: Path, seed: int, events: "queue.Queue[Stage | None]") -> None:
-        self._events = events
-        command = [
-            sys.executable, "-m", "hardshoulder_sim", "drive", SCENARIO, "--seed", str(seed), "--realtime",
-            "--bus", f"slcan-pty:{folder / 'can0'}", "--out", str(folder / "drive.log"), "--events", "-",
-        ]  # fmt: skip
-        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-        threading.Thread(target=self._listen, name="car", daemon=True).start()
-        wait_until((folder / "can0").exists, "the car's serial line is there")
-
-    def _listen(self) -> None:
-        assert self._process.stdout is not None
-        for line in self._process.stdout:
-            told = json.loads(line)
-            name = {"fault": "shutdown", "hazard-request": "hazards commanded", "hazards-flash": "hazards confirmed"}
-            if told["event"] in name:
-                self._events.put(Stage(name[told["event"]], told["at"], told["text"]))
-        self._events.put(None)
-
-    def close(self) -> None:
-        """Ends the drive."""
-        self._process.send_signal(signal.SIGINT)  # unlike SIGTERM it lets the log be finished
-        self._process.wait()
 
 
 def _alert_stages(alert: IncidentData, at_s: float) -> list[Stage]:
@@ -142,80 +107,145 @@ def _alert_stages(alert: IncidentData, at_s: float) -> list[Stage]:
     received = Stage("alert received", at_s, f"{alert.cause.name}/{alert.cause.sub_name}, sequence {alert.sequence}")
     stages = [Stage("detected", alert.opened_at.timestamp(), f"{evidence}{speed}"), received]
     if alert.hazards is HazardState.CONFIRMED:
-        stages.append(Stage("confirmation received", at_s, f"hazards {alert.hazards.value}, sequence {alert.sequence}"))
+        stages.append(Stage("confirmation received", at_s, f"hazards confirmed, sequence {alert.sequence}"))
     return stages
 
 
-def _follow(story: Story, events: "queue.Queue[Stage | None]") -> None:
-    """Tells the stages until all happened, the drive ended or patience did."""
-    until_s = time.monotonic() + GIVE_UP_AFTER_S
-    while not story.complete and time.monotonic() < until_s:
-        try:
-            stage = events.get(timeout=QUIET_S)
-        except queue.Empty:
-            story.speak()
-            continue
-        if stage is None:
-            break
-        story.tell(stage)
-    story.speak()
+class CarProcess:
+    """The car in real time: simulated, or a recording played onto the line."""
+
+    def __init__(self, lines: Path, options: Options, events: Events) -> None:
+        self._events = events
+        line = f"slcan-pty:{lines / 'can0'}"
+        if options.log is None:
+            what = ["drive", SCENARIO, "--seed", str(options.seed), "--out", str(lines / "drive.log"), "--events", "-"]
+        else:
+            what = ["play", str(options.log)]
+        command = [sys.executable, "-m", "hardshoulder_sim", *what, "--bus", line]
+        self._process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
+        threading.Thread(target=self._listen, name="car", daemon=True).start()
+        wait_until((lines / "can0").exists, "the car's serial line is there")
+
+    def _listen(self) -> None:
+        assert self._process.stdout is not None
+        names = {"fault": "shutdown", "hazard-request": "hazards commanded", "hazards-flash": "hazards confirmed"}
+        for line in self._process.stdout:
+            if line.startswith("{") and (told := json.loads(line))["event"] in names:
+                self._events.put(Stage(names[told["event"]], told["at"], told["text"]))
+
+    def close(self) -> None:
+        """Ends the drive."""
+        self._process.send_signal(signal.SIGINT)  # unlike SIGTERM it lets the log be finished
+        self._process.wait()
 
 
-def run(folder: Path, seed: int, say: Callable[[str], None]) -> bool:
+def run(options: Options, say: Callable[[str], None]) -> bool:
     """The whole story in this folder; whether every stage happened."""
-    events: queue.Queue[Stage | None] = queue.Queue()
-
-    def hear(alert: IncidentData, at_s: float) -> None:
-        for stage in _alert_stages(alert, at_s):
-            events.put(stage)
-
-    with Broker(folder) as broker:
-        say(f"broker on 127.0.0.1:{broker.port}, files in {folder}")
+    events: Events = queue.Queue()
+    folder = options.folder
+    with ExitStack() as stack:
         # A path to a serial line has to be short, and the folder need not be.
-        with tempfile.TemporaryDirectory(prefix="hs-") as lines:
-            car = CarProcess(Path(lines), seed, events)
-            config = write_config(folder, PROFILE, broker.port, f"slcan:{Path(lines) / 'can0'}")
-            try:
-                with DaemonProcess(config):
-                    subscriber = Subscriber(broker.port, hear)
-                    story = Story(say)
-                    say(f"the daemon watches, the car drives: {SCENARIO}, seed {seed}")
-                    _follow(story, events)
-                    subscriber.close()
-            finally:
-                car.close()
-                shutil.copy(Path(lines) / "drive.log", folder / "drive.log")
+        lines = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hs-")))
+        broker = stack.enter_context(Broker(folder))
+        phone = stack.enter_context(Phone())
+        secret = make_secret(folder)
+        provider = stack.enter_context(ProviderProcess(folder, secret, TOW_PAUSE_S))
+        fleet = stack.enter_context(FleetProcess(folder, broker.port, provider.port, secret, phone, PERSON_HAS_S))
+        stack.callback(_keep_log, lines, folder)
+        car = CarProcess(lines, options, events)
+        stack.callback(car.close)
+        config = write_config(
+            folder, options.profile, broker.port, f"slcan:{lines / 'can0'}", bus=_bus_of(options), dbc=options.dbc
+        )
+        stack.enter_context(DaemonProcess(config))
+        witness = Witness(broker.port, events)
+        stack.callback(witness.close)
+        say(f"broker, daemon, car, fleet and provider run; operator's list: {fleet.address}/operator; logs: {folder}")
+        say(f"{options.log or SCENARIO} as {options.profile}" + ("" if options.log else f", seed {options.seed}"))
+        driver = threading.Thread(target=_driver, args=(options, phone, fleet, events, say), daemon=True)
+        driver.start()
+        story = Story(options.needed, say)
+        story.follow(events, GIVE_UP_AFTER_S if options.headless else PERSON_HAS_S)
+        driver.join(timeout=5)  # a browser that takes its last picture
     return _conclude(story, say)
 
 
+def _bus_of(options: Options) -> str:
+    """The name of the profile's first bus."""
+    from hardshoulder.profile import find_profile, load_profile
+
+    return load_profile(find_profile(options.profile)).bus[0].name
+
+
+def _driver(options: Options, phone: Phone, fleet: FleetProcess, events: Events, say: Callable[[str], None]) -> None:
+    """Waits for the link; answers it by itself, or shows it to a person."""
+    link = phone.links.get()
+    events.put(Stage("driver asked", time.time(), "a message with the check-in link reaches the phone"))
+    if options.headless or options.pictures:
+        from hardshoulder_sim.driver_at_phone import answer
+
+        try:
+            answer(link, f"{fleet.address}/operator", events.put, options.pictures)
+        except Exception as error:  # whatever the browser does, the story says what is missing
+            say(f"the browser failed: {type(error).__name__}: {error}")
+            events.put(None)
+    else:
+        say(f"open this as the driver: {link}\nand this as the operator: {fleet.address}/operator\n(Ctrl-C ends)")
+
+
+def _keep_log(lines: Path, folder: Path) -> None:
+    if (lines / "drive.log").exists():
+        shutil.copy(lines / "drive.log", folder / "drive.log")
+
+
 def _conclude(story: Story, say: Callable[[str], None]) -> bool:
-    for name in STAGES:
-        if name not in story.stages:
-            say(f"MISSING  {name}")
-    if story.complete:
-        stages = story.stages
-        seen_s = stages["alert received"].at_s - stages["detected"].at_s
-        lamps_s = stages["hazards confirmed"].at_s - stages["detected"].at_s
-        say(f"detection to flashing lamps {lamps_s * 1000:.0f} ms, to the alert at the fleet {seen_s * 1000:.0f} ms")
-    return story.complete
+    for name in story.missing:
+        say(f"MISSING  {name}")
+    if "hazards confirmed" in story.stages and not story.missing:
+        say(
+            f"from detection: lamps flash after {story.between_ms('detected', 'hazards confirmed'):.0f} ms, "
+            f"the fleet has committed after {story.between_ms('detected', 'committed at the fleet'):.0f} ms"
+        )
+    return not story.missing
+
+
+def _options(arguments: list[str] | None) -> Options:
+    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.splitlines()[0] if __doc__ else None)
+    parser.add_argument("--headless", action="store_true", help="a browser answers; the exit status tells")
+    parser.add_argument("--seed", type=int, default=1, metavar="N", help="variation of the drive (default 1)")
+    parser.add_argument("--log", type=Path, metavar="FILE", help="a recorded (spliced) drive instead of the simulation")
+    parser.add_argument("--profile", metavar="NAME|FILE", help="the recorded car's profile")
+    parser.add_argument("--dbc", type=Path, action="append", default=[], metavar="FILE", help="its DBC file")
+    parser.add_argument("--screenshot", type=Path, metavar="DIR", help="save driver's and operator's pages there")
+    parser.add_argument("--folder", type=Path, default=Path("out/demo"), metavar="DIR", help="logs (out/demo)")
+    given = parser.parse_args(arguments)
+    if (given.log is None) != (given.profile is None):
+        parser.error("--log and --profile go together")
+    return Options(
+        folder=given.folder.resolve(),
+        headless=given.headless,
+        seed=given.seed,
+        log=None if given.log is None else given.log.resolve(),
+        profile=given.profile or PROFILE,
+        dbc=tuple(path.resolve() for path in given.dbc),
+        pictures=None if given.screenshot is None else given.screenshot.resolve(),
+    )
 
 
 def main(arguments: list[str] | None = None) -> int:
     """0 when every stage happened, 1 when one did not, 2 for bad input."""
-    parser = argparse.ArgumentParser(prog="scripts/demo", description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("--headless", action="store_true", help="never wait for a person; the exit status tells")
-    parser.add_argument("--seed", type=int, default=1, help="variation of the drive (default 1)")
-    parser.add_argument("--folder", type=Path, default=Path("out/demo"), help="where logs go (default out/demo)")
-    options = parser.parse_args(arguments)
-    shutil.rmtree(options.folder, ignore_errors=True)
-    options.folder.mkdir(parents=True)
+    options = _options(arguments)
     try:
-        complete = run(options.folder.resolve(), options.seed, lambda line: print(line, flush=True))
+        shutil.rmtree(options.folder, ignore_errors=True)
+        options.folder.mkdir(parents=True)
+        if options.pictures:
+            options.pictures.mkdir(parents=True, exist_ok=True)
+        complete = run(options, lambda line: print(line, flush=True))
     except UserError as error:
         print("\n".join(f"scripts/demo: {problem}" for problem in error.problems), file=sys.stderr)
         return 2
-    if complete and not options.headless:
-        print(f"look at it: hardshoulder-sim replay {options.folder / 'drive.log'} --profile {PROFILE}")
+    except KeyboardInterrupt:
+        return 130
     return 0 if complete else 1
 
 

@@ -3,6 +3,7 @@
 Used by the demo, the end-to-end tests and the benchmarks.
 """
 
+import json
 import os
 import shutil
 import socket
@@ -158,6 +159,8 @@ def write_config(
     *,
     vehicle: str = "car-1",
     mode: str = "armed",
+    bus: str = "main",
+    dbc: tuple[Path, ...] = (),
     thresholds: Mapping[str, float] | None = None,
 ) -> Path:
     """A config.toml for one simulated car in this folder."""
@@ -168,9 +171,10 @@ format = 1
 vehicle = "{vehicle}"
 mode = "{mode}"
 profile = "{profile}"
+dbc = {json.dumps([str(path) for path in dbc])}
 
 [[bus]]
-name = "main"
+name = "{bus}"
 url = "{bus_url}"
 
 [mqtt]

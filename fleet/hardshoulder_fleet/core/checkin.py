@@ -97,7 +97,10 @@ _ORDER = list(Tow)
 
 
 def next_tow(now: Tow, reported: Tow) -> Tow:
-    """The tow after a report: never backwards, and an end stays the end, so that late and doubled reports do no harm."""
+    """The tow after a report: never backwards, and an end stays the end.
+
+    So late and doubled reports do no harm.
+    """
     if now in _ENDS:
         return now
     return reported if _ORDER.index(reported) > _ORDER.index(now) else now

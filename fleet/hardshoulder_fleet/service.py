@@ -1,0 +1,170 @@
+"""Composition: the fleet as one process, from its configuration to its end."""
+
+import logging
+import signal
+import socket
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from hardshoulder_fleet.assistance.http import HttpProvider
+from hardshoulder_fleet.assistance.interface import NoHelp
+from hardshoulder_fleet.assistance.webhook import PATH
+from hardshoulder_fleet.config import (
+    Config,
+    ConfigError,
+    ListenKeys,
+    beside,
+    load_config,
+    read_or_make_secret,
+    read_secret,
+)
+from hardshoulder_fleet.core.views import CheckInView
+from hardshoulder_fleet.desk import Desk, Patience
+from hardshoulder_fleet.errands import Errands, GiveUp
+from hardshoulder_fleet.ingest import BrokerSettings, Ingest, IngestError
+from hardshoulder_fleet.links import Links
+from hardshoulder_fleet.messages import send_check_in
+from hardshoulder_fleet.store.database import Database, DatabaseError, open_database
+from hardshoulder_fleet.web.app import WebSettings, create_app
+
+LEAVE_S = 3
+"""How long an answer that is being given may take at the end."""
+
+log = logging.getLogger("hardshoulder_fleet")
+
+
+def serve(path: Path) -> None:
+    """Serves what this configuration says until a signal ends it. Raises ConfigError for all bad input."""
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    for name in ("alembic", "apprise", "httpx"):
+        # Each request would be a line, and some hold an address with a password in it.
+        logging.getLogger(name).setLevel(logging.WARNING)
+    config = load_config(path)
+    with ExitStack() as stack:
+        listener = stack.enter_context(_listen(path, config.listen))
+        database = _open(beside(path, config.database))
+        stack.callback(database.close)
+        fleet = Fleet(path, config, database)
+        stack.callback(fleet.stop)
+        fleet.run(listener)
+
+
+class Fleet:
+    """All parts of one fleet around one database."""
+
+    def __init__(self, path: Path, config: Config, database: Database) -> None:
+        """path: of the configuration. Raises ConfigError."""
+        self._ending = False
+        self._started = False
+        webhook_secret = read_secret(beside(path, config.provider.webhook_secret_file))
+        links_secret = read_or_make_secret(beside(path, config.secret_file))
+        self._links = Links(links_secret, config.base_url, config.link_valid_h * 3600)
+        self._channels = tuple(config.notify.urls)
+        self._assistance = HttpProvider(
+            config.provider.url,
+            (config.provider.callback_url or config.base_url) + PATH,
+            webhook_secret,
+            config.provider.timeout_s,
+        )
+        desk = Desk(database, Patience(answer=timedelta(seconds=config.answer_within_s)))
+        self._ingest = _ingest(path, config, desk)
+        self._errands = Errands(desk, self._send_link, self._request_tow, _now)
+        settings = WebSettings(_operator_token(path, config), webhook_secret, _now, self._is_ending)
+        app = create_app(desk, self._links, self._assistance, settings)
+        # No access log: the address of a driver's page is her key.
+        self._server = uvicorn.Server(
+            uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=LEAVE_S)
+        )
+
+    def run(self, listener: socket.socket) -> None:
+        """Until SIGTERM or SIGINT."""
+        # uvicorn raises a signal again after its own end; the rest of the house has to be closed then.
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, self._end)
+        self._started = True
+        self._ingest.start()
+        self._errands.start()
+        host, port = listener.getsockname()[:2]
+        log.info("pages on http://%s:%d, operator's list on http://%s:%d/operator", host, port, host, port)
+        self._server.run(sockets=[listener])
+
+    def stop(self) -> None:
+        """Take nothing more, finish what is at hand."""
+        if self._started:
+            self._ingest.stop()
+            self._errands.stop()
+            log.info("stopped; taken=%d rejected=%d", self._ingest.taken, self._ingest.rejected)
+        self._assistance.close()
+
+    def _end(self, _number: int, _frame: FrameType | None) -> None:
+        self._ending = True
+        self._server.should_exit = True
+
+    def _is_ending(self) -> bool:
+        return self._ending or self._server.should_exit
+
+    def _send_link(self, view: CheckInView) -> None:
+        send_check_in(self._channels, view, self._links.make(view.incident_id, _now()))
+
+    def _request_tow(self, view: CheckInView) -> str:
+        assert view.quote is not None, "a tow on its way has a price"
+        try:
+            return self._assistance.request(view.quote.quote_id, view.incident_id)
+        except NoHelp as refusal:
+            if refusal.may_pass:
+                raise
+            raise GiveUp(refusal.sentence) from refusal
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)
+
+
+def _open(path: Path) -> Database:
+    try:
+        return open_database(f"sqlite:///{path}")
+    except DatabaseError as error:
+        raise ConfigError(str(error)) from error
+
+
+def _ingest(path: Path, config: Config, desk: Desk) -> Ingest:
+    keys = config.mqtt
+    settings = BrokerSettings(
+        keys.host,
+        keys.port,
+        keys.username,
+        beside(path, keys.password_file) if keys.password_file else None,
+        beside(path, keys.ca_file) if keys.ca_file else None,
+        keys.client_id,
+    )
+    try:
+        return Ingest(desk, settings, _now)
+    except IngestError as error:
+        raise ConfigError(f"{path}: mqtt: {error}") from error
+
+
+def _operator_token(path: Path, config: Config) -> str | None:
+    if config.operator_token_file is None:
+        return None
+    return read_secret(beside(path, config.operator_token_file)).decode()
+
+
+@contextmanager
+def _listen(path: Path, keys: ListenKeys) -> Iterator[socket.socket]:
+    """The address is taken before anything else begins, so that a second fleet on it ends at once."""
+    family = socket.AF_INET6 if ":" in keys.host else socket.AF_INET
+    with socket.socket(family) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listener.bind((keys.host, keys.port))
+            listener.listen()
+        except OSError as error:
+            reason = error.strerror or error
+            raise ConfigError(f"{path}: listen: {keys.host}:{keys.port} cannot be used: {reason}; free it") from None
+        yield listener

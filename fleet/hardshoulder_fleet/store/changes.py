@@ -1,0 +1,154 @@
+"""How a check-in changes inside a transaction: what the car says, one step of its state, its story and deadline."""
+
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, or_, select, update
+from sqlalchemy.orm import Session
+
+from hardshoulder.wire import IncidentEvent
+from hardshoulder_fleet.core.checkin import CheckIn, Happening, Tow, next_step
+from hardshoulder_fleet.store import reading
+from hardshoulder_fleet.store.tables import (
+    ChangeRow,
+    CheckInRow,
+    DeadlineRow,
+    ErrandKind,
+    ErrandRow,
+    EventRow,
+    StoryRow,
+    TowRow,
+)
+
+SEQUENCE_LIMIT = 1_000_000
+"""No incident has more to say; a number above it is a mistake or a trick."""
+
+_WAITS_FOR_THE_DRIVER = frozenset({CheckIn.ASKED, CheckIn.TOW_WANTED})
+_CHANGED = "changed"
+
+
+class DeskError(Exception):
+    """Something that cannot be done; the text is one sentence for the person who asked for it."""
+
+
+def get(session: Session, incident_id: str) -> CheckInRow:
+    """The check-in of an incident. Raises DeskError when it is not known."""
+    row = reading.find(session, incident_id)
+    if row is None:
+        raise DeskError("This breakdown is not known here.")
+    return row
+
+
+def take_event(session: Session, event: IncidentEvent, now: datetime, answer_within: timedelta) -> bool:
+    """Keep the event; False: it is here. Raises DeskError when it cannot belong to its incident."""
+    if session.get(EventRow, event.id) is not None:
+        return False
+    row = _check_in_for(session, event, now, answer_within)
+    session.add(
+        EventRow(
+            event_id=event.id,
+            incident_id=row.incident_id,
+            sequence=event.data.sequence,
+            received_at=now,
+            payload=event.model_dump_json(),
+        )
+    )
+    # The id settles what no car should send, two reports with one number, the same way in any order.
+    if (event.data.sequence, event.id) > (row.newest_sequence, row.newest_event_id):
+        row.newest_sequence, row.newest_event_id = event.data.sequence, event.id
+    touch(session, row, now)
+    if event.data.state.value == "closed":
+        step(session, row, Happening.CAR_CLOSED, now)
+    return True
+
+
+def _check_in_for(session: Session, event: IncidentEvent, now: datetime, answer_within: timedelta) -> CheckInRow:
+    incident = event.data
+    if incident.sequence > SEQUENCE_LIMIT:
+        raise DeskError(f"The sequence number {incident.sequence} is above {SEQUENCE_LIMIT}.")
+    row = reading.find(session, incident.incident_id)
+    if row is None:
+        return _open(session, event, now, answer_within)
+    if row.vehicle != incident.vehicle:
+        raise DeskError(f"The incident {incident.incident_id!r} belongs to {row.vehicle!r}, not {incident.vehicle!r}.")
+    return row
+
+
+def _open(session: Session, event: IncidentEvent, now: datetime, answer_within: timedelta) -> CheckInRow:
+    row = CheckInRow(
+        incident_id=event.data.incident_id,
+        vehicle=event.data.vehicle,
+        state=CheckIn.ASKED,
+        opened_at=now,
+        changed_at=now,
+        newest_sequence=event.data.sequence,
+        newest_event_id=event.id,
+    )
+    session.add(row)
+    session.flush()  # What follows refers to it.
+    tell(session, row, now, "fleet", "Check-in opened.")
+    set_deadline(session, row, now + answer_within)
+    add_errand(session, row, ErrandKind.SEND_LINK, row.incident_id, now)
+    return row
+
+
+def step(session: Session, row: CheckInRow, happening: Happening, now: datetime) -> bool:
+    """Let this happen to the check-in. False: it means nothing there."""
+    after = next_step(row.state, happening)
+    if after is row.state:
+        return False
+    row.state = after
+    touch(session, row, now)
+    if after not in _WAITS_FOR_THE_DRIVER:
+        session.execute(delete(DeadlineRow).where(DeadlineRow.incident_id == row.incident_id))
+    if after is CheckIn.CLOSED:
+        _drop_what_nobody_needs(session, row, now)
+    return True
+
+
+def _drop_what_nobody_needs(session: Session, row: CheckInRow, now: datetime) -> None:
+    """Errands that nobody has begun; a tow that nobody has requested yet is not requested any more."""
+    open_ones = select(ErrandRow).where(
+        ErrandRow.incident_id == row.incident_id,
+        ErrandRow.ended_at.is_(None),
+        ErrandRow.leased_until.is_(None),
+        # A request that seemed to fail may have been heard: such a tow is asked for until it has an answer.
+        or_(ErrandRow.kind == ErrandKind.SEND_LINK, ErrandRow.attempts == 0),
+    )
+    for errand in session.scalars(open_ones).all():
+        errand.ended_at, errand.reason = now, "the check-in was closed"
+        if errand.kind is ErrandKind.REQUEST_TOW:
+            session.execute(
+                update(TowRow)
+                .where(TowRow.number == int(errand.subject), TowRow.order_ref.is_(None))
+                .values(state=Tow.CANCELLED, ended=True, changed_at=now)
+            )
+
+
+def touch(session: Session, row: CheckInRow, now: datetime) -> None:
+    """Something that is shown of this check-in has changed."""
+    row.changed_at = now
+    session.info[_CHANGED] = True
+
+
+def tell(session: Session, row: CheckInRow, now: datetime, who: str, what: str) -> None:
+    """Add a line to the story."""
+    session.add(StoryRow(incident_id=row.incident_id, at=now, who=who, what=what))
+    touch(session, row, now)
+
+
+def set_deadline(session: Session, row: CheckInRow, due_at: datetime) -> None:
+    """The driver has until then."""
+    session.merge(DeadlineRow(incident_id=row.incident_id, due_at=due_at))
+
+
+def add_errand(session: Session, row: CheckInRow, kind: ErrandKind, subject: str, due_at: datetime) -> None:
+    """Have something done outside, once for each subject."""
+    session.add(ErrandRow(incident_id=row.incident_id, kind=kind, subject=subject, due_at=due_at))
+
+
+def count_change(session: Session) -> bool:
+    """Before the commit: a new version if anything that is shown has changed."""
+    changed = bool(session.info.pop(_CHANGED, False))
+    if changed:
+        session.execute(update(ChangeRow).values(count=ChangeRow.count + 1))
+    return changed

@@ -1,0 +1,106 @@
+"""What waits in tables: deadlines, errands, and the messages that could not be taken."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from sqlalchemy import delete, or_, select
+from sqlalchemy.orm import Session
+
+from hardshoulder_fleet.core.views import CheckInView
+from hardshoulder_fleet.store import reading
+from hardshoulder_fleet.store.tables import CheckInRow, DeadlineRow, ErrandKind, ErrandRow, RejectedRow
+
+REJECTED_LIMIT = 1000
+BEGINNING_BYTES = 512
+
+
+@dataclass(frozen=True, slots=True)
+class Errand:
+    """Something to be done outside, claimed. attempt: counts from 1; view: the check-in when it was claimed."""
+
+    number: int
+    kind: ErrandKind
+    incident_id: str
+    attempt: int
+    view: CheckInView
+
+
+def take_deadlines(session: Session, now: datetime, limit: int) -> Sequence[CheckInRow]:
+    """The check-ins whose time is over, the longest first; their deadlines are gone."""
+    over = (
+        select(CheckInRow)
+        .join(DeadlineRow, DeadlineRow.incident_id == CheckInRow.incident_id)
+        .where(DeadlineRow.due_at <= now)
+        .order_by(DeadlineRow.due_at)
+        .limit(limit)
+    )
+    rows = session.scalars(over).all()
+    session.execute(delete(DeadlineRow).where(DeadlineRow.incident_id.in_([row.incident_id for row in rows])))
+    return rows
+
+
+def claim_errands(session: Session, now: datetime, lease: timedelta, limit: int) -> list[Errand]:
+    """Errands that are due and that nobody is at."""
+    due = (
+        select(ErrandRow)
+        .where(
+            ErrandRow.ended_at.is_(None),
+            ErrandRow.due_at <= now,
+            or_(ErrandRow.leased_until.is_(None), ErrandRow.leased_until <= now),
+        )
+        .order_by(ErrandRow.due_at, ErrandRow.number)
+        .limit(limit)
+    )
+    return [_claim(session, errand, now + lease) for errand in session.scalars(due).all()]
+
+
+def _claim(session: Session, errand: ErrandRow, leased_until: datetime) -> Errand:
+    errand.leased_until = leased_until
+    errand.attempts += 1
+    view = reading.view_of(session, session.get_one(CheckInRow, errand.incident_id))
+    return Errand(errand.number, errand.kind, errand.incident_id, errand.attempts, view)
+
+
+def end_errand(session: Session, errand: Errand, now: datetime) -> bool:
+    """Nothing is left to do. False: somebody else has said so."""
+    row = session.get_one(ErrandRow, errand.number)
+    if row.ended_at is not None:
+        return False
+    row.ended_at, row.leased_until = now, None
+    return True
+
+
+def fail_errand(session: Session, errand: Errand, reason: str, retry_at: datetime | None, now: datetime) -> bool:
+    """Another time, or never. False: it is over, or somebody else is at it."""
+    row = session.get_one(ErrandRow, errand.number)
+    if row.ended_at is not None or row.attempts != errand.attempt:
+        return False
+    row.reason, row.leased_until = reason, None
+    if retry_at is None:
+        row.ended_at = now
+    else:
+        row.due_at = retry_at
+    return True
+
+
+def next_due(session: Session) -> datetime | None:
+    """The earliest deadline, errand or end of a lease."""
+    errands = select(ErrandRow.due_at, ErrandRow.leased_until).where(ErrandRow.ended_at.is_(None))
+    waiting = [max(due_at, leased_until or due_at) for due_at, leased_until in session.execute(errands)]
+    deadline = session.scalar(select(DeadlineRow.due_at).order_by(DeadlineRow.due_at).limit(1))
+    return min([*waiting, *([deadline] if deadline else [])], default=None)
+
+
+def keep_rejected(session: Session, topic: str, payload: bytes, reason: str, now: datetime) -> None:
+    """Keep the message's beginning, and of all such messages the newest."""
+    row = RejectedRow(
+        received_at=now,
+        topic=topic,
+        reason=reason,
+        payload_bytes=len(payload),
+        beginning=payload[:BEGINNING_BYTES].decode(errors="replace"),
+    )
+    session.add(row)
+    session.flush()
+    session.execute(delete(RejectedRow).where(RejectedRow.number <= row.number - REJECTED_LIMIT))

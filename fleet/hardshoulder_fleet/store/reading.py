@@ -1,0 +1,126 @@
+"""From rows to the plain values that the pages are told."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import case, or_, select
+from sqlalchemy.orm import Session
+
+from hardshoulder.wire import IncidentData, IncidentEvent, parse_event
+from hardshoulder_fleet.core.checkin import CheckIn
+from hardshoulder_fleet.core.views import CheckInView, Entry, Price, Quote, TowView
+from hardshoulder_fleet.store.tables import ChangeRow, CheckInRow, DeadlineRow, EventRow, QuoteRow, StoryRow, TowRow
+
+CLOSED_SHOWN_FOR = timedelta(days=1)
+BOARD_LIMIT = 500
+GAPS_SHOWN = 100
+
+
+def find(session: Session, incident_id: str) -> CheckInRow | None:
+    """The check-in of an incident."""
+    return session.get(CheckInRow, incident_id)
+
+
+def version(session: Session) -> int:
+    """How often anything that is shown has changed."""
+    return session.scalars(select(ChangeRow.count)).one()
+
+
+def board_rows(session: Session, now: datetime) -> Sequence[CheckInRow]:
+    """The operator's list: emergencies, the escalated, the others, those closed of late; each newest first."""
+    rank = case(
+        (CheckInRow.state == CheckIn.EMERGENCY, 0),
+        (CheckInRow.state == CheckIn.ESCALATED, 1),
+        (CheckInRow.state == CheckIn.CLOSED, 3),
+        else_=2,
+    )
+    shown = or_(CheckInRow.state != CheckIn.CLOSED, CheckInRow.changed_at > now - CLOSED_SHOWN_FOR)
+    ordered = select(CheckInRow).where(shown).order_by(rank, CheckInRow.opened_at.desc(), CheckInRow.incident_id)
+    return session.scalars(ordered.limit(BOARD_LIMIT)).all()
+
+
+def view_of(session: Session, row: CheckInRow) -> CheckInView:
+    """One check-in with all that belongs to it."""
+    session.flush()
+    incident = _newest(session, row)
+    deadline = session.get(DeadlineRow, row.incident_id)
+    tow = newest_tow(session, row)
+    place = incident.location
+    return CheckInView(
+        incident_id=row.incident_id,
+        vehicle=row.vehicle,
+        kind=incident.kind.value,
+        cause=f"{incident.cause.name}: {incident.cause.sub_name}",
+        car_state=incident.state.value,
+        hazards=incident.hazards.value,
+        hazard_button=incident.hazard_button or None,
+        speed_kph=incident.speed_kph_at_open,
+        latitude=place.latitude if place else None,
+        longitude=place.longitude if place else None,
+        noticed=tuple(evidence.sentence for evidence in incident.evidence),
+        state=row.state,
+        opened_at=row.opened_at,
+        changed_at=row.changed_at,
+        answer_due_at=deadline.due_at if deadline else None,
+        quote=_shown_quote(session, row, tow),
+        tow=_tow_view(session, tow) if tow else None,
+        gaps=_gaps(session, row),
+        story=_story(session, row, incident),
+    )
+
+
+def newest_tow(session: Session, row: CheckInRow) -> TowRow | None:
+    """The tow that was ordered last."""
+    ordered = select(TowRow).where(TowRow.incident_id == row.incident_id).order_by(TowRow.number.desc())
+    return session.scalars(ordered.limit(1)).first()
+
+
+def _newest(session: Session, row: CheckInRow) -> IncidentData:
+    """Of one incident the highest sequence number counts: it tells the whole of it."""
+    stored = session.get_one(EventRow, row.newest_event_id)
+    event = parse_event(stored.payload.encode())
+    assert isinstance(event, IncidentEvent), "only events of incidents are kept"
+    return event.data
+
+
+def _story(session: Session, row: CheckInRow, incident: IncidentData) -> tuple[Entry, ...]:
+    told = [Entry(entry.at, "car", entry.what) for entry in incident.timeline]
+    ours = select(StoryRow).where(StoryRow.incident_id == row.incident_id).order_by(StoryRow.number)
+    told += [Entry(line.at, line.who, line.what) for line in session.scalars(ours)]
+    return tuple(sorted(told, key=lambda entry: entry.at))
+
+
+def _shown_quote(session: Session, row: CheckInRow, tow: TowRow | None) -> Quote | None:
+    """The price of the tow on its way; without one, the last that was offered and not used."""
+    if tow is not None and not tow.ended:
+        return quote_of(session.get_one(QuoteRow, tow.quote_number))
+    offered = select(QuoteRow).where(QuoteRow.incident_id == row.incident_id, QuoteRow.used.is_(False))
+    last = session.scalars(offered.order_by(QuoteRow.number.desc()).limit(1)).first()
+    return quote_of(last) if last else None
+
+
+def quote_of(row: QuoteRow) -> Quote:
+    """The price as it was given."""
+    price = Price(row.amount_minor, row.currency)
+    return Quote(row.quote_id, price, row.terms, row.arrives_within_minutes, row.valid_until)
+
+
+def _tow_view(session: Session, tow: TowRow) -> TowView:
+    price = quote_of(session.get_one(QuoteRow, tow.quote_number)).price
+    return TowView(tow.order_ref or "", tow.state, price, tow.consent_text, tow.ordered_at, tow.changed_at)
+
+
+def _gaps(session: Session, row: CheckInRow) -> tuple[int, ...]:
+    """The numbers below the newest that have not come; a car counts from 1."""
+    have = session.scalars(select(EventRow.sequence).where(EventRow.incident_id == row.incident_id))
+    return tuple(_missing(set(have), row.newest_sequence))
+
+
+def _missing(have: set[int], newest: int) -> Iterable[int]:
+    found = 0
+    for sequence in range(1, newest):
+        if sequence not in have:
+            yield sequence
+            found += 1
+        if found == GAPS_SHOWN:
+            return

@@ -1,0 +1,1 @@
+"""The driver's page, the operator's list and the provider's webhook."""

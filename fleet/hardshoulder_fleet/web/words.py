@@ -1,0 +1,133 @@
+"""What the pages say, in plain words; which words is decided here, how they look in the templates."""
+
+from datetime import UTC, datetime, timedelta
+
+from hardshoulder_fleet.core.checkin import CheckIn, Tow
+from hardshoulder_fleet.core.views import CheckInView, Quote, TowView
+
+_LAMPS_ON = frozenset({"confirmed", "drivers"})
+_UNDER_WAY = frozenset({"driving", "suspect", "rolling"})
+_OVER = frozenset({"recovered", "closed", "parked"})
+
+STATES = {
+    CheckIn.ASKED: "Asked, no answer yet",
+    CheckIn.SAFE: "Says: safe",
+    CheckIn.TOW_WANTED: "Looks at a price",
+    CheckIn.TOW_ORDERED: "Tow ordered",
+    CheckIn.EMERGENCY: "Emergency",
+    CheckIn.ESCALATED: "Needs a person",
+    CheckIn.CLOSED: "Closed",
+}
+"""For the operator."""
+
+TOWS = {
+    Tow.REQUESTED: "Tow ordered",
+    Tow.ASSIGNED: "A truck is assigned",
+    Tow.EN_ROUTE: "The truck is on its way",
+    Tow.ON_SITE: "The truck is with you",
+    Tow.COMPLETED: "Tow completed",
+    Tow.CANCELLED: "The tow was cancelled",
+    Tow.FAILED: "The tow could not be done",
+}
+"""For the driver, and the operator sees the same."""
+
+TOW_STEPS = (Tow.REQUESTED, Tow.ASSIGNED, Tow.EN_ROUTE, Tow.ON_SITE)
+
+KINDS = {
+    "crash": "Crash",
+    "power-lost": "Power lost",
+    "contactors-open": "Battery disconnected",
+    "engine-stopped": "Engine stopped",
+    "drive-not-ready": "Drive not ready",
+    "bus-silent": "Car's network silent",
+    "drive-silent": "Drive silent",
+    "supply-collapsed": "12 V supply collapsed",
+    "no-drive": "No drive",
+}
+HAZARDS = {
+    "off": "off",
+    "requested": "asked for",
+    "confirmed": "flashing",
+    "unconfirmed": "not seen flashing",
+    "refused": "not switched on",
+    "unavailable": "by hand only",
+    "drivers": "flashing (driver)",
+    "released": "off again",
+}
+
+
+def noticed(view: CheckInView) -> tuple[str, ...]:
+    """The evidence for the driver: what the car saw, without the names of signals."""
+    return tuple(dict.fromkeys(sentence.split(":")[0].rstrip(".") + "." for sentence in view.noticed))
+
+
+def what_to_do(view: CheckInView) -> tuple[str, ...]:
+    """What keeps her safe now, the most urgent first."""
+    if view.car_state == "recovered":
+        return ("Your car has drive again. Drive on only if it feels safe.",)
+    if view.car_state in _OVER:
+        return ()
+    if view.car_state in _UNDER_WAY:
+        return (*_button(view), "Steer to the hard shoulder and stop, as far from the traffic as you can.")
+    return (*_button(view), "Get out on the side away from traffic.", "Stand behind the barrier, away from the car.")
+
+
+def lamps(view: CheckInView) -> str:
+    """What she need not do herself: the hazard lights, as long as they are known to flash."""
+    return "Your hazard lights are on." if view.hazards in _LAMPS_ON and view.car_state not in _OVER else ""
+
+
+def _button(view: CheckInView) -> tuple[str, ...]:
+    button = view.hazard_button or "the red triangle"
+    if view.hazards in _LAMPS_ON:
+        return ()
+    if view.hazards == "requested":
+        return (f"Your hazard lights are coming on. If they do not: {button}.",)
+    return (f"Switch on your hazard lights: {button}.",)
+
+
+def consent_text(quote: Quote) -> str:
+    """What the driver agrees to. It is shown and stored, so it depends on the quote and on nothing else."""
+    return (
+        f"I order a tow for {quote.price.text()}.\n"
+        f"The truck is expected within {counted(quote.arrives_within_minutes, 'minute')} of the order.\n"
+        f"This price holds until {quote.valid_until.astimezone(UTC):%Y-%m-%d %H:%M} UTC.\n"
+        f"Terms: {quote.terms}"
+    )
+
+
+def arrival(tow: TowView, quote: Quote | None, now: datetime) -> str:
+    """How long it may still take, in whole minutes; nothing when the truck is there or nobody knows."""
+    if quote is None or tow.state not in (Tow.REQUESTED, Tow.ASSIGNED, Tow.EN_ROUTE):
+        return ""
+    left = tow.ordered_at + timedelta(minutes=quote.arrives_within_minutes) - now
+    minutes = -(-int(left.total_seconds()) // 60)
+    return f"within {counted(minutes, 'minute')}" if minutes > 0 else "any moment now"
+
+
+def why(view: CheckInView) -> str:
+    """What made a person necessary, from the story; nothing where the state itself says it."""
+    if view.state is not CheckIn.ESCALATED:
+        return ""
+    return next((entry.what for entry in reversed(view.story) if entry.who == "fleet"), "")
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 minute`, `2 minutes`."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
+def ago(then: datetime, now: datetime) -> str:
+    """How long ago, short enough for a column: `40 s`, `7 min`, `2 h 05`."""
+    passed_s = max(0, int((now - then).total_seconds()))
+    if passed_s < 60:
+        return f"{passed_s} s"
+    hours, minutes = divmod(passed_s // 60, 60)
+    return f"{hours} h {minutes:02d}" if hours else f"{minutes} min"
+
+
+def place(view: CheckInView) -> str:
+    """Degrees for a map, as a geo: link has them; nothing when the car did not know."""
+    if view.latitude is None or view.longitude is None:
+        return ""
+    return f"{view.latitude:.5f},{view.longitude:.5f}"

@@ -1,0 +1,57 @@
+"""Debian's Chromium without a screen, for the demo and the tests of the fleet's pages."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.webdriver import Chrome, ChromeOptions
+from selenium.webdriver.chrome.service import Service
+from selenium.webdriver.common.by import By
+
+PHONE = (390, 844)
+DESK_SCREEN = (1280, 800)
+
+# It starts as root in a container and looks nothing up on a network.
+_ARGUMENTS = (
+    "--headless=new",
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+    "--hide-scrollbars",
+)
+
+
+@contextmanager
+def browser(
+    profile: Path, *, size: tuple[int, int] = PHONE, javascript: bool = True, dark: bool = False
+) -> Iterator[Chrome]:
+    """A browser. profile: a folder of its own. size: of the page, in CSS pixels."""
+    options = ChromeOptions()
+    options.binary_location = "/usr/bin/chromium"
+    for argument in (*_ARGUMENTS, f"--user-data-dir={profile}"):
+        options.add_argument(argument)
+    if not javascript:
+        options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
+    driver = Chrome(options, Service("/usr/bin/chromedriver"))
+    try:
+        width, height = size
+        metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
+        driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", metrics)
+        scheme = [{"name": "prefers-color-scheme", "value": "dark" if dark else "light"}]
+        driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": scheme})
+        yield driver
+    finally:
+        driver.quit()
+
+
+def text_of(driver: Chrome, selector: str) -> str:
+    """The visible text of the first element; nothing while the page is just being replaced."""
+    try:
+        return driver.find_element(By.CSS_SELECTOR, selector).text
+    except (NoSuchElementException, StaleElementReferenceException):
+        return ""

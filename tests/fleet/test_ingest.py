@@ -1,0 +1,291 @@
+"""The fleet's ears on a real broker: commit first, acknowledge then; nothing lost, nothing doubled."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Self
+
+import pytest
+from paho.mqtt.client import Client, MQTTMessage
+from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
+from sqlalchemy.exc import OperationalError
+
+from hardshoulder.core.actions import State
+from hardshoulder.events import presence_event
+from hardshoulder.wire import EVENT_LIMIT_BYTES, AckData, IncidentEvent, encode, parse_ack, topic
+from hardshoulder_fleet.desk import Desk
+from hardshoulder_fleet.ingest import BrokerSettings, Ingest, IngestError
+from hardshoulder_sim.processes import Broker, wait_until
+from support.desks import car_says, make_desk
+from support.incidents import BEGIN
+
+
+class Car:
+    """Publishes what a test wants, and hears its acknowledgements."""
+
+    def __init__(self, port: int, vehicle: str = "car-7") -> None:
+        self.acks: list[AckData] = []
+        self._ready = threading.Event()
+        self._topic, self._ack = topic(vehicle, "incident"), topic(vehicle, "ack")
+        self._port = port
+        self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
+        self._client.on_connect = lambda client, *_: client.subscribe(self._ack, qos=1)
+        self._client.on_subscribe = lambda *_: self._ready.set()
+        self._client.on_message = self._on_message
+
+    def __enter__(self) -> Self:
+        self._client.connect("127.0.0.1", self._port)
+        self._client.loop_start()
+        assert self._ready.wait(20)
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._client.disconnect()
+        self._client.loop_stop()
+
+    def say(self, *events: IncidentEvent) -> None:
+        """Incident events, as they are."""
+        for event in events:
+            self.send(encode(event))
+
+    def send(self, payload: bytes) -> None:
+        """Anything on the incident's topic; returns when the broker has it."""
+        self._client.publish(self._topic, payload, qos=1).wait_for_publish(20)
+
+    def heard(self) -> list[tuple[str, int]]:
+        """Incident and sequence of each acknowledgement so far."""
+        return [(ack.incident_id, ack.sequence) for ack in list(self.acks)]
+
+    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
+        self.acks.append(parse_ack(bytes(message.payload)))
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Broker]:
+    with Broker(tmp_path) as running:
+        yield running
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    return tmp_path / "fleet.sqlite3"
+
+
+@pytest.fixture
+def desk(path: Path) -> Iterator[Desk]:
+    made = make_desk(path)
+    yield made
+    made._database.close()
+
+
+@contextmanager
+def listening(desk: Desk, port: int, *, connected: bool = True) -> Iterator[Ingest]:
+    ingest = Ingest(desk, BrokerSettings("127.0.0.1", port), lambda: datetime.now(UTC))
+    ingest.start()
+    try:
+        if connected:
+            wait_until(ingest.subscribed.is_set, "the fleet listens")
+        yield ingest
+    finally:
+        ingest.stop()
+
+
+def rejected(desk: Desk) -> list[tuple[str, str, int]]:
+    with desk._database.engine.connect() as connection:
+        rows = connection.exec_driver_sql("SELECT topic, reason, payload_bytes FROM rejected ORDER BY number").all()
+    return [(row[0], row[1], row[2]) for row in rows]
+
+
+def events_in(path: Path) -> list[str]:
+    desk = make_desk(path)
+    with desk._database.engine.connect() as connection:
+        ids = connection.exec_driver_sql("SELECT event_id FROM event ORDER BY event_id").scalars().all()
+    desk._database.close()
+    return list(ids)
+
+
+def test_an_alert_is_in_the_database_before_the_car_may_forget_it(broker: Broker, desk: Desk, path: Path) -> None:
+    with Car(broker.port) as car, listening(desk, broker.port) as ingest:
+        car.say(car_says())
+        wait_until(lambda: bool(car.acks), "the acknowledgement")
+        assert car.acks[0] == AckData(event_id="incident-1-1", incident_id="incident-1", sequence=1)
+        assert events_in(path) == ["incident-1-1"]
+        assert (ingest.taken, ingest.duplicates, ingest.rejected) == (1, 0, 0)
+
+
+def test_duplicates_are_acknowledged_again_and_gaps_are_known(broker: Broker, desk: Desk, path: Path) -> None:
+    with Car(broker.port) as car, listening(desk, broker.port) as ingest:
+        car.say(car_says(4, State.STRANDED), car_says(1), car_says(1), car_says(4, State.STRANDED), car_says(2))
+        wait_until(lambda: len(car.acks) == 5, "five acknowledgements")
+        assert car.heard() == [("incident-1", number) for number in (4, 1, 1, 4, 2)]
+        assert (ingest.taken, ingest.duplicates) == (3, 2)
+    view = desk.view("incident-1")
+    assert view is not None
+    assert (view.gaps, view.car_state) == ((3,), "stranded")
+    assert events_in(path) == ["incident-1-1", "incident-1-2", "incident-1-4"]
+
+
+def of_version(version: int) -> bytes:
+    event = json.loads(encode(car_says()))
+    event["data"]["schema_version"] = version
+    return json.dumps(event).encode()
+
+
+def of_type(name: str) -> bytes:
+    return json.dumps(json.loads(encode(car_says())) | {"type": name}).encode()
+
+
+@pytest.mark.parametrize(
+    ("payload", "reason"),
+    [
+        (of_version(2), "schema_version"),
+        (of_type("org.hardshoulder.incident.v2"), "The event cannot be read"),
+        (encode(car_says()).ljust(EVENT_LIMIT_BYTES + 1), f"{EVENT_LIMIT_BYTES} are the limit"),
+        (b"", "The event cannot be read"),
+        (b"<html>no</html>", "Invalid JSON"),
+        (b"\xff\xfe", "The event cannot be read"),
+        (b"[" * 50_000, "The event cannot be read"),
+        (encode(car_says(vehicle="car-8")), "not the one of 'car-8'"),
+        (encode(car_says(10**18)), "is above"),
+        (encode(presence_event("car-7", online=True, at=BEGIN)), "An incident was expected"),
+    ],
+)
+def test_what_cannot_be_an_alert_is_kept_and_not_acknowledged(
+    broker: Broker, desk: Desk, caplog: pytest.LogCaptureFixture, payload: bytes, reason: str
+) -> None:
+    with Car(broker.port) as car, listening(desk, broker.port) as ingest:
+        car.send(payload)
+        car.say(car_says())
+        wait_until(lambda: bool(car.acks), "what comes after it is heard")
+        assert car.heard() == [("incident-1", 1)]
+        assert (ingest.taken, ingest.rejected) == (1, 1)
+    [(where, why, size_bytes)] = rejected(desk)
+    assert (where, size_bytes) == (topic("car-7", "incident"), len(payload))
+    assert reason in why
+    [line] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
+    assert line.startswith("rejected a message") and "\n" not in line
+    # It would never get better: the broker does not send it again.
+    with listening(desk, broker.port) as ingest, Car(broker.port) as car:
+        car.say(car_says(2))
+        wait_until(lambda: ingest.taken == 1, "the next one")
+        assert ingest.rejected == 0
+
+
+def test_a_hundred_times_the_limit_is_stopped_by_the_broker(broker: Broker, desk: Desk) -> None:
+    with Car(broker.port) as car, listening(desk, broker.port) as ingest:
+        car.send(b" " * (EVENT_LIMIT_BYTES * 100))
+        car.say(car_says())
+        wait_until(lambda: bool(car.acks), "what comes after it is heard")
+        assert ingest.rejected == 0
+
+
+def test_another_car_cannot_speak_of_an_incident_that_is_not_its_own(broker: Broker, desk: Desk) -> None:
+    with Car(broker.port) as car, Car(broker.port, "car-8") as other, listening(desk, broker.port) as ingest:
+        car.say(car_says())
+        wait_until(lambda: bool(car.acks), "the incident is known")
+        other.say(car_says(2, State.CLOSED, vehicle="car-8"))
+        wait_until(lambda: ingest.rejected == 1, "the stranger is refused")
+    assert other.acks == []
+    view = desk.view("incident-1")
+    assert view is not None and view.car_state == "rolling"
+
+
+def test_what_comes_while_the_fleet_is_away_is_heard_afterwards(broker: Broker, desk: Desk) -> None:
+    with listening(desk, broker.port):
+        pass
+    with Car(broker.port) as car:
+        car.say(*(car_says(number) for number in range(1, 31)))
+        assert car.acks == []
+        with listening(desk, broker.port):
+            wait_until(lambda: len(car.acks) == 30, "all of it")
+    assert len(set(car.heard())) == 30
+
+
+def test_a_broker_that_comes_late_and_goes_in_between(broker: Broker, desk: Desk) -> None:
+    broker.kill()
+    with listening(desk, broker.port, connected=False) as ingest:
+        assert not ingest.subscribed.is_set()
+        for number in (1, 2):
+            broker.start()
+            wait_until(ingest.subscribed.is_set, "the fleet listens")
+            with Car(broker.port) as car:
+                car.say(car_says(number))
+                wait_until(lambda car=car: bool(car.acks), "the acknowledgement")  # type: ignore[misc]
+            broker.kill()
+            wait_until(lambda: not ingest.subscribed.is_set(), "the fleet notices")
+
+
+KILLED = """
+import pathlib, sys, threading
+from datetime import UTC, datetime
+from hardshoulder_fleet.desk import Desk
+from hardshoulder_fleet.ingest import BrokerSettings, Ingest
+from support.desks import make_desk
+
+class Slow:
+    def __init__(self, desk):
+        self.desk = desk
+    def take_event(self, event, now):
+        self.desk.take_event(event, now)
+        print("committed", flush=True)
+        threading.Event().wait()
+
+ingest = Ingest(Slow(make_desk(pathlib.Path(sys.argv[1]))), BrokerSettings("127.0.0.1", int(sys.argv[2])),
+                lambda: datetime.now(UTC))
+ingest.start()
+ingest.subscribed.wait()
+print("listening", flush=True)
+threading.Event().wait()
+"""
+
+
+def test_killed_between_commit_and_acknowledgement(broker: Broker, path: Path) -> None:
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    command = [sys.executable, "-c", KILLED, str(path), str(broker.port)]
+    with Car(broker.port) as car:
+        with subprocess.Popen(command, stdout=subprocess.PIPE, env=environment) as process:
+            assert process.stdout is not None
+            assert process.stdout.readline() == b"listening\n"
+            car.say(car_says(1), car_says(2))
+            assert process.stdout.readline() == b"committed\n"
+            process.kill()
+        assert events_in(path) == ["incident-1-1"]
+        assert car.acks == []
+        desk = make_desk(path)
+        with listening(desk, broker.port) as ingest:
+            wait_until(lambda: len(car.acks) == 2, "the car is told after the restart")
+            assert (ingest.taken, ingest.duplicates) == (1, 1)
+        assert car.heard() == [("incident-1", 1), ("incident-1", 2)]
+        assert len(desk.claim_errands(datetime.now(UTC))) == 1
+        desk._database.close()
+    assert events_in(path) == ["incident-1-1", "incident-1-2"]
+
+
+def test_a_database_that_does_not_take_it_is_asked_again(
+    broker: Broker, desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, calls = desk.take_event, []
+
+    def full_at_first(event: IncidentEvent, now: datetime) -> bool:
+        calls.append(event.id)
+        if len(calls) == 1:
+            raise OperationalError("INSERT", {}, Exception("database or disk is full"))
+        return real(event, now)
+
+    monkeypatch.setattr(desk, "take_event", full_at_first)
+    with Car(broker.port) as car, listening(desk, broker.port) as ingest:
+        car.say(car_says())
+        wait_until(lambda: bool(car.acks), "the acknowledgement")
+        assert (ingest.taken, ingest.rejected, len(calls)) == (1, 0, 2)
+
+
+def test_a_password_that_cannot_be_read_is_told(desk: Desk, tmp_path: Path) -> None:
+    settings = BrokerSettings("127.0.0.1", 1883, "fleet", tmp_path / "nowhere")
+    with pytest.raises(IngestError, match=r"127\.0\.0\.1:1883 cannot be set up: .*No such file"):
+        Ingest(desk, settings, lambda: datetime.now(UTC))
