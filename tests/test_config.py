@@ -1,8 +1,5 @@
-"""config.toml: every misuse told with file, key and remedy; what `check` prints and how it ends."""
+"""config.toml: every misuse told with file, key and remedy."""
 
-import socket
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +12,6 @@ from support.written import (
     GONE,
     REFERENCE_DBC,
     Keys,
-    Table,
     change,
     config_table,
     hardshoulder_command,
@@ -175,107 +171,6 @@ def test_a_car_without_a_command_is_allowed_nothing(tmp_path: Path) -> None:
     del profile["messages"]["HSR_HazardRequest"]
     write(tmp_path / "silent.toml", profile)
     assert make_bundle(configured(tmp_path, (("profile",), "silent.toml"))).allowed == ()
-
-
-@contextmanager
-def listening() -> Iterator[int]:
-    """A port of this machine that answers."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        yield server.getsockname()[1]
-
-
-def complete(folder: Path, port: int) -> Table:
-    """A configuration that lacks nothing: device, broker and folder are there."""
-    (folder / "state").mkdir()
-    (folder / "adapter").touch()
-    bus = [{"name": "main", "url": f"slcan:{folder / 'adapter'}"}]
-    return config_table() | {"bus": bus, "mqtt": {"host": "127.0.0.1", "port": port}}
-
-
-def test_check_of_a_car_that_lacks_nothing(tmp_path: Path) -> None:
-    with listening() as port:
-        path = write(tmp_path / "config.toml", complete(tmp_path, port))
-        ended = hardshoulder_command(tmp_path / "cache", "check", "--config", str(path))
-    assert (ended.returncode, ended.stderr) == (0, "")
-    lines = ended.stdout.splitlines()
-    assert lines[0] == "vehicle car-7, profile reference-combustion (combustion), mode monitor"
-    assert lines[-1] == "the car can be protected"
-    assert "  main 110 ESC_Speed, every 0.02 s, counter and checksum" in lines
-    assert "  main 350 GNS_Position, every 0.2 s, no protection" in lines
-    assert "    Vehicle.Speed" in lines
-    payloads = "0010000000000000 or 0020000000000000"
-    assert f"  main 2A0#{payloads} (fixed bits 00F0FFFFFFFFFFFF), never: mode is monitor" in lines
-    root = "hardshoulder/v1/car-7"
-    assert f"  to 127.0.0.1:{port}: {root}/incident, {root}/status, {root}/presence" in lines
-    assert f"  kept in {tmp_path / 'state'} until acknowledged on {root}/ack" in lines
-
-
-def test_check_says_when_an_armed_car_sends(tmp_path: Path) -> None:
-    with listening() as port:
-        path = write(tmp_path / "config.toml", complete(tmp_path, port) | {"mode": "armed"})
-        ended = hardshoulder_command(tmp_path / "cache", "check", "--config", str(path))
-    assert ended.returncode == 0
-    assert "(fixed bits 00F0FFFFFFFFFFFF), while an incident is open" in ended.stdout
-
-
-def closed_port() -> int:
-    """A port at which nobody answers."""
-    with listening() as port:
-        return port
-
-
-def test_check_of_a_car_that_lacks_everything(tmp_path: Path) -> None:
-    with listening() as port:
-        table = complete(tmp_path, port)
-    (tmp_path / "adapter").unlink()
-    (tmp_path / "state").rmdir()
-    table["mqtt"] |= {"port": closed_port(), "password_file": "password"}
-    path = write(tmp_path / "config.toml", table)
-    ended = hardshoulder_command(tmp_path / "cache", "check", "--config", str(path))
-    assert (ended.returncode, ended.stderr) == (1, "")
-    assert ended.stdout.splitlines()[-1] == "the car could not be protected"
-    missing = [line for line in ended.stdout.splitlines() if line.startswith("missing: ")]
-    assert missing == [
-        f"missing: bus main: there is no device {tmp_path / 'adapter'}",
-        f"missing: no broker answers at 127.0.0.1:{table['mqtt']['port']}: Connection refused",
-        f"missing: mqtt.password_file: cannot read {tmp_path / 'password'}",
-        f"missing: storage folder {tmp_path / 'state'} is not there; alerts would be kept in memory only",
-    ]
-
-
-def test_check_of_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
-    with listening() as port:
-        table = complete(tmp_path, port) | {"storage": {"folder": "/proc/self"}}  # not even root writes there
-        path = write(tmp_path / "config.toml", table)
-        ended = hardshoulder_command(tmp_path / "cache", "check", "--config", str(path))
-    assert ended.returncode == 1
-    assert "missing: storage folder /proc/self cannot be written; alerts would be" in ended.stdout
-
-
-def test_check_of_a_profile_that_sees_too_little(tmp_path: Path) -> None:
-    profile = shipped("reference-combustion")
-    power = "Vehicle.LowVoltageSystemState"
-    profile |= {"signals": {power: profile["signals"][power]}, "hazard": {"readback": "none"}}
-    profile["messages"] = {"BCM_Power": profile["messages"]["BCM_Power"]}
-    profile["bus"] = [{"name": "main"}, {"name": "body"}]
-    profile["messages"]["BCM_Power"]["bus"] = "main"
-    write(tmp_path / "blind.toml", profile)
-    (tmp_path / "state").mkdir()
-    table = config_table("blind.toml") | {"bus": [{"name": "main", "url": "socketcan:nocan9"}]}
-    ended = hardshoulder_command(
-        tmp_path / "cache", "check", "--config", str(write(tmp_path / "config.toml", table))
-    )  # fmt: skip
-    assert ended.returncode == 1
-    missing = [line for line in ended.stdout.splitlines() if line.startswith("missing: ")]
-    assert [line.split(":")[1].strip()[:40] for line in missing] == [
-        "the profile maps no Vehicle.Speed",
-        "the profile maps none of Vehicle.Powertr",
-        "bus main",
-        "bus body of the profile has no [[bus]] i",
-        "no [mqtt] in the configuration",
-    ]
-    assert "  nothing: this profile takes no command; the driver is told: the red triangle" in ended.stdout
-    assert "  nothing: no broker is configured" in ended.stdout
 
 
 @pytest.mark.parametrize("command", ["check", "compile", "run"])

@@ -14,6 +14,7 @@ import pytest
 from paho.mqtt.client import Client
 
 from hardshoulder.edge.courier import Courier, StatusReport
+from hardshoulder.edge.mqtt import LONGEST_RETRY_S
 from hardshoulder.edge.outbox import Outbox
 from hardshoulder.edge.storage import FILE_NAME
 from hardshoulder.settings import MqttSettings
@@ -125,6 +126,26 @@ def test_stopping_is_bounded_without_a_broker(folder: Path) -> None:
     assert courier.stop(10.0)
     assert time.monotonic() - begin_s < 8.0
     assert Outbox.open(folder / FILE_NAME).depth() == 1
+
+
+@pytest.mark.slow
+def test_a_broker_that_is_away_is_one_line(folder: Path) -> None:
+    said = Said()
+    with running(fast(free_port()), folder, said):
+        time.sleep(4.0)  # three attempts: at once, after 1 s, after 2 s more
+    assert [text for _, text in said.lines if "cannot be reached" not in text] == []
+    assert len(said.lines) == 1
+
+
+def test_a_clean_stop_is_no_error(broker: Broker, folder: Path) -> None:
+    said = Said()
+    with running(fast(broker.port), folder, said) as courier:
+        wait_until(lambda: courier.connected, "the connection")
+    assert {level for level, _ in said.lines} == {"info"}
+
+
+def test_an_alert_waits_for_no_long_pause_between_attempts() -> None:
+    assert LONGEST_RETRY_S <= 5
 
 
 def test_a_report_right_before_the_stop_reaches_the_disk(folder: Path) -> None:

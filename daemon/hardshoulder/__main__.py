@@ -2,6 +2,8 @@
 
 import argparse
 import logging
+import os
+import signal
 import sys
 from pathlib import Path
 
@@ -62,13 +64,19 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command; 0 done, 1 the car could not be protected, 2 bad input."""
     options = make_parser().parse_args(arguments)
     try:
-        return _COMMANDS[options.command][0](options.config)
+        status = _COMMANDS[options.command][0](options.config)
+        sys.stdout.flush()
     except UserError as error:
         for problem in error.problems:
             print(f"hardshoulder: {problem}", file=sys.stderr)
         return 2
     except KeyboardInterrupt:
         return 130
+    except BrokenPipeError:
+        # Whoever read us has enough; without this Python complains once more at its end.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE  # not 0, which would say that the car can be protected
+    return status
 
 
 if __name__ == "__main__":

@@ -105,6 +105,8 @@ class Daemon:
                 for frame in self._links.receive(key.data, now_s):
                     self._perform(self._responder.receive(frame))
         now_s = time.monotonic()
+        for bus in self._links.take_lost():
+            self._perform(self._responder.lost_bus(bus, now_s))
         self._perform(self._responder.tick(now_s))
         self._links.open_missing(now_s)
         if self._status is not None and now_s >= self._status_due_s:

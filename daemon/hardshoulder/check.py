@@ -1,7 +1,11 @@
 """`hardshoulder check`: what would be decoded, transmitted and published, and what is missing."""
 
+import errno
 import os
+import shutil
 import socket
+import ssl
+import stat
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -66,6 +70,8 @@ def missing(bundle: Bundle) -> Iterator[str]:
     else:
         yield from _missing_broker(settings.mqtt)
     yield from _missing_folder(settings.storage.folder)
+    if settings.notice_command and shutil.which(settings.notice_command[0]) is None:
+        yield f"notice.command: there is no program {settings.notice_command[0]}"
 
 
 def _missing_signals(plan: CarPlan) -> Iterator[str]:
@@ -86,7 +92,7 @@ def _missing_buses(bundle: Bundle) -> Iterator[str]:
 
 
 def _missing_device(bus: BusSettings) -> Iterator[str]:
-    """Looks without opening: a running daemon may have the bus."""
+    """Looks without opening the bus: a running daemon may have it."""
     try:
         interface, channel = split_url(bus.url)
     except BusError as error:
@@ -94,19 +100,70 @@ def _missing_device(bus: BusSettings) -> Iterator[str]:
         return
     if interface == "socketcan" and not Path("/sys/class/net", channel).exists():
         yield f"bus {bus.name}: there is no network interface {channel}"
-    if interface == "slcan" and not Path(channel.split("@")[0]).exists():
-        yield f"bus {bus.name}: there is no device {channel}"
+    elif interface == "slcan" and (problem := _not_serial(Path(channel.split("@")[0]))):
+        yield f"bus {bus.name}: {problem}"
+    elif interface not in ("socketcan", "slcan"):
+        import can  # on demand: it imports slowly, and most cars do without
+
+        if interface not in can.interfaces.VALID_INTERFACES:
+            yield f"bus {bus.name}: python-can has no interface {interface}"
+
+
+def _not_serial(device: Path) -> str | None:
+    """Why this is no serial line; None: it is one."""
+    try:
+        if not stat.S_ISCHR(device.stat().st_mode):
+            return f"{device} is no serial device"
+        descriptor = os.open(device, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+    except FileNotFoundError:
+        return f"there is no device {device}"
+    except OSError as error:
+        # Busy: whoever has it for himself, as a running daemon may, found it to be one.
+        return None if error.errno == errno.EBUSY else f"cannot open {device}: {error.strerror}"
+    try:
+        return None if os.isatty(descriptor) else f"{device} is no serial device"
+    finally:
+        os.close(descriptor)
 
 
 def _missing_broker(mqtt: MqttSettings) -> Iterator[str]:
     try:
         socket.create_connection((mqtt.host, mqtt.port), timeout=BROKER_WITHIN_S).close()
+    except UnicodeError:
+        yield f"mqtt.host: {mqtt.host!r} is no name of a host"
     except OSError as error:
         yield f"no broker answers at {mqtt.host}:{mqtt.port}: {error.strerror or error}"
-    for name in ("password_file", "ca_file", "cert_file", "key_file"):
-        file = getattr(mqtt, name)
-        if file is not None and not os.access(file, os.R_OK):
-            yield f"mqtt.{name}: cannot read {file}"
+    unreadable = {
+        name: file
+        for name in ("password_file", "ca_file", "cert_file", "key_file")
+        if (file := getattr(mqtt, name)) is not None and not os.access(file, os.R_OK)
+    }
+    yield from (f"mqtt.{name}: cannot read {file}" for name, file in unreadable.items())
+    if mqtt.ca_file is not None and "ca_file" not in unreadable:
+        yield from _missing_authorities(mqtt.ca_file)
+    if mqtt.cert_file is not None and not {"cert_file", "key_file"} & set(unreadable):
+        yield from _missing_certificate(mqtt.cert_file, mqtt.key_file)
+
+
+def _missing_authorities(file: Path) -> Iterator[str]:
+    try:
+        ssl.create_default_context(cafile=file)
+    except OSError as error:
+        yield f"mqtt.ca_file: {file} holds no certificate that can be used: {_why(error)}"
+
+
+def _missing_certificate(file: Path, key: Path | None) -> Iterator[str]:
+    try:
+        # With a password at hand, an encrypted key is an error and no question at the terminal.
+        ssl.create_default_context().load_cert_chain(file, key, password="")
+    except OSError as error:
+        with_key = "" if key is None else f" with {key}"
+        yield f"mqtt.cert_file: {file}{with_key} is no certificate and key that can be used: {_why(error)}"
+
+
+def _why(error: OSError) -> str:
+    reason = error.reason if isinstance(error, ssl.SSLError) else None
+    return reason.lower().replace("_", " ") if reason else error.strerror or str(error)
 
 
 def _missing_folder(folder: Path) -> Iterator[str]:

@@ -147,9 +147,11 @@ def _drive(options: argparse.Namespace) -> int:
     try:
         with _events(options.events) as watch:
             report = drive(scenario, options.seed, options.out, options.bus, realtime, watch)
-    except (ValueError, OSError, can.CanError) as error:
-        if isinstance(error, BrokenPipeError):
-            raise
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        raise UserError(f"drive: {error.filename or options.bus}: {error.strerror or error}") from None
+    except (ValueError, can.CanError) as error:
         raise UserError(f"drive: {error}") from None
     if options.events == "-":
         return 0
@@ -195,7 +197,7 @@ def _replay(options: argparse.Namespace) -> int:
     if len(channels) < len(options.bus):
         raise UserError("--bus: the same bus is given twice")
     failed = False
-    with _output(options.json) as write:
+    with _output(options.json, (*options.logs, *options.dbc, path)) as write:
         for log in options.logs:
             try:
                 _replay_one(log, plan, ReplayOptions(listed, channels, options.trust_gaps), write, options.json)
@@ -218,13 +220,16 @@ def _replay_one(
 
 
 @contextmanager
-def _output(file: str | None) -> Iterator[Callable[[str], None]]:
-    """Writes lines to the file, or to standard output for None and `-`."""
+def _output(file: str | None, inputs: Sequence[Path]) -> Iterator[Callable[[str], None]]:
+    """Writes lines to the file, or to standard output for None and `-`; never over what is read."""
     if file is None or file == "-":
         yield print
         return
+    path = Path(file)
+    if any(path.exists() and read.exists() and path.samefile(read) for read in inputs):
+        raise UserError(f"{file}: is also read; give another name for the JSON")
     try:
-        with Path(file).open("w", encoding="utf-8") as out:
+        with path.open("w", encoding="utf-8") as out:
             yield lambda line: print(line, file=out, flush=True)
     except OSError as error:
         raise UserError(f"{file}: {error.strerror or error}; cannot write there") from None
@@ -236,8 +241,12 @@ def _progress(name: str) -> Iterator[Progress | None]:
     if not sys.stderr.isatty():
         yield None
         return
-    from rich.console import Console
-    from rich.progress import Progress as Bars
+    try:
+        from rich.console import Console
+        from rich.progress import Progress as Bars
+    except ModuleNotFoundError:  # installed without the extra [sim]: a replay needs no bar
+        yield None
+        return
 
     with Bars(console=Console(stderr=True), transient=True) as bars:
         bar = bars.add_task(name, total=1.0)

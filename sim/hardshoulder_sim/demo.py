@@ -35,7 +35,7 @@ GIVE_UP_AFTER_S = 120.0
 PERSON_HAS_S = 3600.0
 TOW_PAUSE_S = 2.0
 
-_CAR = ("shutdown", "hazards commanded", "hazards confirmed", "confirmation received")
+_CAR = ("shutdown", "hazards commanded", "lamps flash", "hazards confirmed")
 _ALERT = ("detected", "alert received", "committed at the fleet", "driver asked")
 _HELP = (
     "page opened",
@@ -107,7 +107,7 @@ def _alert_stages(alert: IncidentData, at_s: float) -> list[Stage]:
     received = Stage("alert received", at_s, f"{alert.cause.name}/{alert.cause.sub_name}, sequence {alert.sequence}")
     stages = [Stage("detected", alert.opened_at.timestamp(), f"{evidence}{speed}"), received]
     if alert.hazards is HazardState.CONFIRMED:
-        stages.append(Stage("confirmation received", at_s, f"hazards confirmed, sequence {alert.sequence}"))
+        stages.append(Stage("hazards confirmed", at_s, f"the daemon has seen them, sequence {alert.sequence}"))
     return stages
 
 
@@ -128,7 +128,7 @@ class CarProcess:
 
     def _listen(self) -> None:
         assert self._process.stdout is not None
-        names = {"fault": "shutdown", "hazard-request": "hazards commanded", "hazards-flash": "hazards confirmed"}
+        names = {"fault": "shutdown", "hazard-request": "hazards commanded", "hazards-flash": "lamps flash"}
         for line in self._process.stdout:
             if line.startswith("{") and (told := json.loads(line))["event"] in names:
                 self._events.put(Stage(names[told["event"]], told["at"], told["text"]))
@@ -201,9 +201,9 @@ def _keep_log(lines: Path, folder: Path) -> None:
 def _conclude(story: Story, say: Callable[[str], None]) -> bool:
     for name in story.missing:
         say(f"MISSING  {name}")
-    if "hazards confirmed" in story.stages and not story.missing:
+    if "lamps flash" in story.stages and not story.missing:
         say(
-            f"from detection: lamps flash after {story.between_ms('detected', 'hazards confirmed'):.0f} ms, "
+            f"from detection: lamps flash after {story.between_ms('detected', 'lamps flash'):.0f} ms, "
             f"the fleet has committed after {story.between_ms('detected', 'committed at the fleet'):.0f} ms"
         )
     return not story.missing

@@ -13,6 +13,7 @@ import can
 
 from hardshoulder.core.frame import EXTENDED, EXTENDED_ID_MAX, Frame, id_text
 from hardshoulder_sim.car import SimulatedCar
+from hardshoulder_sim.recordings.logs import check_output
 from hardshoulder_sim.reference import BITRATE, BUS
 from hardshoulder_sim.scenarios import Scenario
 from hardshoulder_sim.slcan_port import SlcanPort
@@ -107,6 +108,7 @@ def candump_line(frame: Frame) -> bytes:
 @contextmanager
 def candump_log(path: Path) -> Iterator[BinaryIO]:
     """A log to write lines to; compressed when the name ends in .gz, and then without name or time inside."""
+    check_output(path)
     with path.open("wb") as raw:
         if path.suffix != ".gz":
             yield raw

@@ -280,6 +280,39 @@ def test_a_bus_that_falls_silent_while_another_speaks_is_a_finding() -> None:
     assert 0.9 <= driven.incident.opened_at_s - silent_s <= 1.1
 
 
+def test_a_bus_that_we_lost_ourselves_is_no_finding() -> None:
+    driven = driving(two_buses(PLAN))
+    driven.muted = {message.name for message in driven.plan.messages if message.bus == "main"}
+    driven.take(driven.responder.lost_bus("main", driven.now_s))
+    driven.run(30)
+    assert not driven.incidents
+    assert driven.of(ReportStatus)[-1].health is Health.BLIND
+    driven.muted.clear()
+    driven.run(2)
+    assert driven.of(ReportStatus)[-1].health is Health.WATCHING
+
+
+def test_a_car_first_seen_at_speed_is_watched_at_once() -> None:
+    driven = driving(PLAN, seconds=0.1)
+    assert driven.is_in(State.DRIVING)
+    stop_engine(driven)
+    driven.run(2)
+    assert driven.incident.opened_at_s < 0.8
+
+
+def test_a_doubled_lie_is_still_one_lie() -> None:
+    """A slow message without a counter, corrupt once and doubled on the wire, is not said twice."""
+    plan = replace(PLAN, messages=tuple(replace(m, counter=None) for m in PLAN.messages))
+    driven = driving(plan)
+    carrier = driven.talker.carrier(Vss.AIRBAG_DEPLOYED)
+    driven.say(airbag_deployed=True)
+    lie = driven.talker.frame(carrier, driven.now_s)
+    driven.say(airbag_deployed=False)
+    driven.take([*driven.responder.receive(lie), *driven.responder.receive(lie)])
+    driven.run(3)
+    assert not driven.incidents
+
+
 def test_a_hole_in_a_recording_is_not_silence() -> None:
     driven = driving(two_buses(PLAN))
     driven.responder.hole(driven.now_s + 6.7)

@@ -1,5 +1,6 @@
 """Buses by URL: a real serial line that speaks slcan, and python-can's own interfaces."""
 
+import os
 import selectors
 from collections.abc import Iterator
 from pathlib import Path
@@ -76,6 +77,17 @@ def test_an_adapter_that_is_pulled_out_is_an_error(tmp_path: Path) -> None:
     bus.close()
 
 
+@pytest.mark.parametrize("garbage", [b"tZZ08\r", b"t11\r", b"\xff\xfe\r", b"T0\r"])
+def test_a_garbled_line_costs_itself_and_not_the_bus(adapter: SlcanPort, serial: Bus, garbage: bytes) -> None:
+    assert isinstance(serial, PythonCanBus)
+    os.write(adapter.fileno(), garbage)
+    while not serial.garbled:
+        assert receive(serial, 1, within_s=0.05) == []
+    adapter.send(FRAMES[0])
+    assert [frame.can_id for frame in receive(serial, 1)] == [0x110]
+    assert serial.garbled == 1
+
+
 def test_an_interface_without_a_descriptor_is_pumped() -> None:
     bus = open_bus("main", "virtual:pumped", WANTED)
     with can.Bus(interface="virtual", channel="pumped") as other:
@@ -119,6 +131,8 @@ def test_a_lost_bus_is_said_once_and_opened_again(tmp_path: Path, caplog: pytest
         assert links.receive(key.data, 4.0) == []
     assert links.up == {"main": False}
     assert not links.send(FRAMES[0], 4.0)
+    assert links.take_lost() == ["main"]
+    assert links.take_lost() == []
     again = SlcanPort(link)
     links.open_missing(4.5)
     assert links.up == {"main": False}, "not before its time"

@@ -1,12 +1,10 @@
 """The provider as a process, asked by HttpProvider, reporting to a real receiver; killed, restarted, unheard."""
 
-import argparse
 import hashlib
 import hmac
 import json
 import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -18,52 +16,31 @@ from pathlib import Path
 import httpx
 import pytest
 
+from hardshoulder_fleet.__main__ import main
 from hardshoulder_fleet.assistance.http import HttpProvider
 from hardshoulder_fleet.assistance.interface import NoHelp, Why
 from hardshoulder_fleet.core.checkin import Tow
 from hardshoulder_fleet.core.views import Price
-from hardshoulder_fleet.provider.command import add_provider
 from hardshoulder_fleet.provider.settings import Pauses, Retry
 from hardshoulder_fleet.provider.tariff import OutOfReachError, Position, Tariff, distance_km
-from hardshoulder_sim.processes import Child, free_port, wait_until
+from hardshoulder_sim.fleet_processes import ProviderProcess
+from hardshoulder_sim.processes import wait_until
 
 SECRET = b"between the two of us"
 WHOLE = ["assigned", "en-route", "on-site", "completed"]
-# The command as `hardshoulder-fleet` has it, by itself.
-_PROGRAM = """
-import argparse, sys
-from hardshoulder_fleet.provider.command import add_provider
-parser = argparse.ArgumentParser()
-add_provider(parser.add_subparsers())
-options = parser.parse_args()
-sys.exit(options.run(options))
-"""
 
 
-class ProviderProcess(Child):
-    """`hardshoulder-fleet provider` in this folder."""
+class Towing(ProviderProcess):
+    """`hardshoulder-fleet provider` in this folder, with a secret of its own. Of a repeated option the last counts."""
 
     def __init__(self, folder: Path, pause_s: float, *more: str) -> None:
-        super().__init__(folder / "provider.log")
-        self.port = free_port()
-        self.database = folder / "provider.sqlite"
         (folder / "secret").write_bytes(SECRET + b"\n")
-        self._options = ["--secret-file", str(folder / "secret"), "--pause-s", str(pause_s), *more]
-
-    @property
-    def url(self) -> str:
-        return f"http://127.0.0.1:{self.port}"
+        super().__init__(folder, folder / "secret", pause_s)
+        self.url = f"http://127.0.0.1:{self.port}"
+        self.more = more
 
     def command(self) -> list[str]:
-        where = ["--port", str(self.port), "--database", str(self.database)]
-        return [sys.executable, "-c", _PROGRAM, "provider", *where, *self._options]
-
-    def ready(self) -> bool:
-        try:
-            socket.create_connection(("127.0.0.1", self.port), timeout=1.0).close()
-        except OSError:
-            return False
-        return True
+        return [*super().command(), *self.more]
 
 
 class Receiver:
@@ -96,8 +73,7 @@ class Receiver:
                 self.send_header("Content-Length", "0")
                 self.end_headers()
 
-            def log_message(self, *_: object) -> None:
-                pass
+            def log_message(self, *_: object) -> None: ...
 
         self._server = ThreadingHTTPServer(("127.0.0.1", self._reservation.getsockname()[1]), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.02,), daemon=True).start()
@@ -135,20 +111,20 @@ def receiver() -> Iterator[Receiver]:
 
 
 @pytest.fixture
-def provider(tmp_path: Path) -> Iterator[ProviderProcess]:
+def provider(tmp_path: Path) -> Iterator[Towing]:
     """One whose tows are over in half a second."""
-    with ProviderProcess(tmp_path, 0.1) as process:
+    with Towing(tmp_path, 0.1) as process:
         yield process
 
 
 @pytest.fixture
-def lasting(tmp_path: Path) -> Iterator[ProviderProcess]:
+def lasting(tmp_path: Path) -> Iterator[Towing]:
     """One whose tows stay where they are."""
-    with ProviderProcess(tmp_path, 3600) as process:
+    with Towing(tmp_path, 3600) as process:
         yield process
 
 
-def client_of(process: ProviderProcess, receiver: Receiver) -> HttpProvider:
+def client_of(process: Towing, receiver: Receiver) -> HttpProvider:
     return HttpProvider(process.url, receiver.url, SECRET)
 
 
@@ -167,7 +143,7 @@ def wait_for(receiver: Receiver, order_ref: str, states: list[str]) -> None:
 # A tow --------------------------------------------------------------------------------------
 
 
-def test_a_tow_is_told_from_assigned_to_completed_and_signed(provider: ProviderProcess, receiver: Receiver) -> None:
+def test_a_tow_is_told_from_assigned_to_completed_and_signed(provider: Towing, receiver: Receiver) -> None:
     with client_of(provider, receiver) as client:
         order_ref = order(client)
         wait_for(receiver, order_ref, WHOLE)
@@ -180,7 +156,7 @@ def test_a_tow_is_told_from_assigned_to_completed_and_signed(provider: ProviderP
     assert [report.eta_minutes is not None for report in reports] == [True, True, False, False]
 
 
-def test_tows_do_not_wait_for_each_other(provider: ProviderProcess, receiver: Receiver) -> None:
+def test_tows_do_not_wait_for_each_other(provider: Towing, receiver: Receiver) -> None:
     with client_of(provider, receiver) as client:
         with ThreadPoolExecutor(8) as pool:
             orders = list(pool.map(lambda number: order(client, f"incident-{number}"), range(8)))
@@ -191,7 +167,7 @@ def test_tows_do_not_wait_for_each_other(provider: ProviderProcess, receiver: Re
 
 @pytest.mark.parametrize("after", range(1, 4))
 def test_a_killed_provider_goes_on_where_it_was(
-    provider: ProviderProcess, receiver: Receiver, after: int, tmp_path: Path
+    provider: Towing, receiver: Receiver, after: int, tmp_path: Path
 ) -> None:
     """Killed while the receiver has a report and has not answered: the worst moment there is."""
     reached, go_on = threading.Event(), threading.Event()
@@ -216,7 +192,7 @@ def test_a_killed_provider_goes_on_where_it_was(
     assert len(set(receiver.bodies)) == len(WHOLE), "told again, a report is the same to the byte"
 
 
-def test_a_stopped_provider_goes_on_as_well(provider: ProviderProcess, receiver: Receiver) -> None:
+def test_a_stopped_provider_goes_on_as_well(provider: Towing, receiver: Receiver) -> None:
     receiver.on_report = lambda _sequence: 503
     with client_of(provider, receiver) as client:
         order_ref = order(client)
@@ -227,22 +203,19 @@ def test_a_stopped_provider_goes_on_as_well(provider: ProviderProcess, receiver:
         wait_for(receiver, order_ref, WHOLE)
 
 
-def test_a_receiver_that_is_away_hears_everything_later(provider: ProviderProcess, receiver: Receiver) -> None:
+def test_a_receiver_that_is_away_hears_everything_later(provider: Towing, receiver: Receiver) -> None:
     receiver.stop()
     with client_of(provider, receiver) as client:
         order_ref = order(client)
         wait_until(lambda: provider.log().count("report not heard") >= 2, "it tried again")
-        # The tow did not wait for the receiver.
-        wait_until(lambda: client.status(order_ref) is Tow.COMPLETED, "the tow is done")
+        wait_until(lambda: client.status(order_ref) is Tow.COMPLETED, "the tow did not wait for the receiver")
         receiver.start()
         wait_for(receiver, order_ref, WHOLE)
     assert len(receiver.bodies) == len(WHOLE)
 
 
 @pytest.mark.parametrize("status", [500, 404, 302])
-def test_a_receiver_that_does_not_take_it_is_told_again(
-    provider: ProviderProcess, receiver: Receiver, status: int
-) -> None:
+def test_a_receiver_that_does_not_take_it_is_told_again(provider: Towing, receiver: Receiver, status: int) -> None:
     receiver.on_report = lambda sequence: status if receiver.times_told(sequence) < 2 else 200
     with client_of(provider, receiver) as client:
         wait_for(receiver, order(client), WHOLE)
@@ -252,7 +225,7 @@ def test_a_receiver_that_does_not_take_it_is_told_again(
 # Orders -------------------------------------------------------------------------------------
 
 
-def test_the_same_request_again_is_the_same_order(lasting: ProviderProcess, receiver: Receiver) -> None:
+def test_the_same_request_again_is_the_same_order(lasting: Towing, receiver: Receiver) -> None:
     with client_of(lasting, receiver) as client:
         quote = quote_id(client)
         with ThreadPoolExecutor(8) as pool:
@@ -265,7 +238,7 @@ def test_the_same_request_again_is_the_same_order(lasting: ProviderProcess, rece
         assert {client.request(quote, "incident-1")} == orders
 
 
-def test_a_cancelled_tow_is_told_and_stays_cancelled(lasting: ProviderProcess, receiver: Receiver) -> None:
+def test_a_cancelled_tow_is_told_and_stays_cancelled(lasting: Towing, receiver: Receiver) -> None:
     with client_of(lasting, receiver) as client:
         quote = quote_id(client)
         order_ref = client.request(quote, "incident-1")
@@ -281,7 +254,7 @@ def test_a_cancelled_tow_is_told_and_stays_cancelled(lasting: ProviderProcess, r
 
 @pytest.mark.slow
 def test_a_tow_can_be_cancelled_on_its_way(tmp_path: Path, receiver: Receiver) -> None:
-    with ProviderProcess(tmp_path, 0.5) as process, client_of(process, receiver) as client:
+    with Towing(tmp_path, 0.5) as process, client_of(process, receiver) as client:
         order_ref = order(client)
         wait_until(lambda: "en-route" in receiver.states(order_ref), "the truck is on its way")
         client.cancel(order_ref)
@@ -299,41 +272,31 @@ def refused(call: Callable[[], object]) -> NoHelp:
 
 @pytest.mark.slow
 def test_an_expired_quote_orders_nothing(tmp_path: Path, receiver: Receiver) -> None:
-    with (
-        ProviderProcess(tmp_path, 3600, "--quote-valid-s", "1.5") as process,
-        client_of(process, receiver) as client,
-    ):
+    with Towing(tmp_path, 3600, "--quote-valid-s=1.5") as process, client_of(process, receiver) as client:
         used, unused = quote_id(client), client.quote("incident-2", None, None, "car-2", "crash")
         order_ref = client.request(used, "incident-1")
         wait_until(lambda: datetime.now(UTC) > unused.valid_until, "the quote expires")
         error = refused(lambda: client.request(unused.quote_id, "incident-2"))
         assert error.why is Why.EXPIRED
-        assert error.sentence == (
-            "The towing provider's quote has expired: Its time is over; please ask for a new price."
-        )
+        assert error.sentence.endswith("quote has expired: Its time is over; please ask for a new price.")
         assert client.request(used, "incident-1") == order_ref, "what was ordered in time stays ordered"
 
 
-def test_what_was_never_quoted_or_ordered_is_refused(lasting: ProviderProcess, receiver: Receiver) -> None:
+def test_what_was_never_quoted_or_ordered_is_refused(lasting: Towing, receiver: Receiver) -> None:
     with client_of(lasting, receiver) as client:
         quote = quote_id(client)
         client.request(quote, "incident-1")
-        errors = [
-            refused(lambda: client.request("nothing", "incident-2")),
-            refused(lambda: client.request(quote, "incident-2")),
-            refused(lambda: client.status("nothing")),
-            refused(lambda: client.cancel("nothing")),
-        ]
-    assert {error.why for error in errors} == {Why.REFUSED}
-    assert [error.sentence.removeprefix("The towing provider refuses: ") for error in errors] == [
-        "We made no such quote.",
-        "This quote was used for another order.",
-        "We have no such order.",
-        "We have no such order.",
-    ]
+        errors = {
+            "We made no such quote.": refused(lambda: client.request("nothing", "incident-2")),
+            "This quote was used for another order.": refused(lambda: client.request(quote, "incident-2")),
+            "We have no such order.": refused(lambda: client.status("nothing")),
+        }
+        assert "We have no such order." in refused(lambda: client.cancel("nothing")).sentence
+    for reason, error in errors.items():
+        assert (error.sentence, error.why) == (f"The towing provider refuses: {reason}", Why.REFUSED)
 
 
-def test_the_price_is_the_tariffs(lasting: ProviderProcess, receiver: Receiver) -> None:
+def test_the_price_is_the_tariffs(lasting: Towing, receiver: Receiver) -> None:
     with client_of(lasting, receiver) as client:
         quotes = [client.quote("incident-1", 48.2706, 11.6446, "car-1", "engine-stopped") for _ in range(2)]
         far = refused(lambda: client.quote("incident-1", -33.86, 151.21, "car-1", "engine-stopped"))
@@ -366,7 +329,7 @@ ORDER = {"quote_id": "q", "reference": "i", "callback_url": "http://127.0.0.1/"}
     ],
 )
 def test_bad_questions_get_one_sentence(
-    lasting_once: ProviderProcess, path: str, content: str, status: int, sentence: str
+    lasting_once: Towing, path: str, content: str, status: int, sentence: str
 ) -> None:
     answer = httpx.post(lasting_once.url + path, content=content, trust_env=False)
     assert answer.status_code == status
@@ -374,48 +337,38 @@ def test_bad_questions_get_one_sentence(
 
 
 @pytest.fixture(scope="module")
-def lasting_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ProviderProcess]:
-    with ProviderProcess(tmp_path_factory.mktemp("provider"), 3600) as process:
+def lasting_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Towing]:
+    with Towing(tmp_path_factory.mktemp("provider"), 3600) as process:
         yield process
 
 
 # How it starts ------------------------------------------------------------------------------
 
 
-def _fails(process: ProviderProcess) -> str:
+def _fails(folder: Path, *more: str) -> str:
     """What one says that cannot start."""
-    done = subprocess.run(process.command(), capture_output=True, text=True, timeout=30, check=False)
-    assert done.returncode == 2
-    lines = done.stderr.splitlines()
-    assert len(lines) == 1
-    return lines[0]
+    done = subprocess.run(Towing(folder, 1, *more).command(), capture_output=True, text=True, timeout=30, check=False)
+    assert (done.returncode, done.stderr.count("\n")) == (2, 1)
+    return done.stderr
 
 
 @pytest.mark.slow
-def test_what_it_cannot_work_with_is_one_line(tmp_path: Path, lasting_once: ProviderProcess) -> None:
-    process = ProviderProcess(tmp_path, 1)
-    process.database.write_bytes(b"no database at all" * 100)
-    assert "file is not a database" in _fails(process)
-    process.database = lasting_once.database
-    assert "database is locked" in _fails(process)
-    process.database, process.port = tmp_path / "new.sqlite", lasting_once.port
-    assert f"Port {lasting_once.port} of 127.0.0.1 cannot be used" in _fails(process)
-    (tmp_path / "secret").write_text("short")
-    assert "has 5 bytes; 16 are the least" in _fails(process)
-    (tmp_path / "secret").unlink()
-    assert "cannot be read: No such file" in _fails(process)
+def test_what_it_cannot_work_with_is_one_line(tmp_path: Path, lasting_once: Towing) -> None:
+    (tmp_path / "text").write_bytes(b"short" + b"\n" * 4096)
+    taken = lasting_once.log().rpartition("database ")[2].splitlines()[0]
+    assert "file is not a database" in _fails(tmp_path, "--database", str(tmp_path / "text"))
+    assert "database is locked" in _fails(tmp_path, "--database", taken)
+    assert f"Port {lasting_once.port} of 127.0.0.1 cannot be used" in _fails(tmp_path, "--port", str(lasting_once.port))
+    assert "has 5 bytes; 16 are the least" in _fails(tmp_path, "--secret-file", str(tmp_path / "text"))
+    assert "cannot be read: No such file" in _fails(tmp_path, "--secret-file", str(tmp_path / "nowhere"))
 
 
 @pytest.mark.parametrize(
-    "wrong",
-    [["--port", "0"], ["--port", "65536"], ["--port", "x"], ["--pause-s", "0"], ["--pause-s", "nan"],
-     ["--quote-valid-s", "-1"]],
-)  # fmt: skip
-def test_wrong_numbers_are_refused(wrong: list[str], capsys: pytest.CaptureFixture[str]) -> None:
-    parser = argparse.ArgumentParser()
-    add_provider(parser.add_subparsers())
+    "wrong", ["--port=0", "--port=65536", "--port=x", "--pause-s=0", "--pause-s=nan", "--quote-valid-s=-1"]
+)
+def test_wrong_numbers_are_refused(wrong: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        parser.parse_args(["provider", "--port", "1", "--database", "d", "--secret-file", "s", *wrong])
+        main(["provider", "--port", "1", "--database", "d", "--secret-file", "s", wrong])
     assert "expected" in capsys.readouterr().err
 
 
@@ -441,12 +394,7 @@ def test_farther_is_dearer_and_later_until_nobody_goes() -> None:
         tariff.offer(Position(0, 0))
 
 
-def test_a_tow_takes_a_realistic_time_unless_told_otherwise() -> None:
-    pauses = Pauses()
-    assert [pauses.after(state) for state in Tow] == [60, 180, 1200, 1500, None, None, None]
+def test_the_pace_is_realistic_unless_told_otherwise_and_patience_has_an_end() -> None:
+    assert [Pauses().after(state) for state in Tow] == [60, 180, 1200, 1500, None, None, None]
     assert Pauses.all(0.2).after(Tow.EN_ROUTE) == 0.2
-
-
-def test_patience_grows_and_has_an_end() -> None:
-    waits = [Retry().after(attempts) for attempts in (1, 2, 3, 8, 100_000)]
-    assert waits == [0.5, 1.0, 2.0, 60.0, 60.0]
+    assert [Retry().after(attempts) for attempts in (1, 2, 3, 8, 100_000)] == [0.5, 1.0, 2.0, 60.0, 60.0]

@@ -124,6 +124,13 @@ class Responder:
         self._judge(self._now_s, look_around=True)
         return self._take()
 
+    def lost_bus(self, bus: str, at_s: float) -> list[Action]:
+        """Our own link to a bus went away: a pulled plug is not a dead car."""
+        self._now_s = max(self._now_s, at_s)
+        self.senses.lose_bus(bus)
+        self._judge(self._now_s, look_around=True)
+        return self._take()
+
     def hazards_refused(self, now_s: float) -> list[Action]:
         """The permit let a frame of ours not pass: say so, and tell the driver where the button is."""
         before = self._hazard.state
@@ -179,11 +186,13 @@ class Responder:
         limits = self.plan.thresholds
         speed_kph, alive = self.senses.motion_kph(now_s), self.senses.drive_alive(now_s)
         driving = speed_kph is not None and speed_kph >= limits.arm_above_kph and alive is True
+        # Found at speed, as after a start on the motorway: there is no second to lose.
+        at_speed = driving and speed_kph is not None and speed_kph >= limits.alert_above_kph
         healthy = alive is True and not self._rules.active
         opened = self.state in OPEN_STATES
         held = (
             (
-                self._arm.update(self.state is State.PARKED and driving, now_s),
+                self._arm.update(self.state is State.PARKED and driving, now_s) or at_speed,
                 Event.ARM,
             ),
             (self._rules.conclusive, Event.BREAK),

@@ -186,6 +186,7 @@ class Watch:
     __slots__ = (
         "_clear",
         "_hold",
+        "_sampled_s",
         "_senses",
         "active",
         "begun",
@@ -203,6 +204,7 @@ class Watch:
         self._clear = Hold(limits.clear_after_s)
         self.active = False
         self.samples = 0
+        self._sampled_s = -inf
         self.begun: Evidence | None = None
 
     def look(self, now_s: float, *, moving: bool, sample: bool) -> None:
@@ -222,7 +224,9 @@ class Watch:
             if self.rule.moving and not moving:
                 return
             self.begun = self._first_evidence(now_s)
-        self.samples += sample
+        if sample and now_s > self._sampled_s:
+            # A doubled frame says nothing twice.
+            self.samples, self._sampled_s = self.samples + 1, now_s
         lasted = self._hold.update(True, now_s)
         if lasted and (self.rule.timed or self.samples >= SAMPLES_NEEDED):
             self.active = True

@@ -123,6 +123,16 @@ class Senses:
         self._speed_filter = SpeedFilter()
         self.pedal_pressed_s = self.pedal_pressed_kph = self.drive_heard_kph = None
 
+    def lose_bus(self, bus: str) -> None:
+        """We cannot hear this bus any more: its silence says nothing about the car."""
+        self.bus_heard_s[bus] = -inf
+        for message in self.plan.messages:
+            if message.bus == bus:
+                self.heard_s[message.name] = -inf
+                for signal in message.signals:
+                    self.signals[signal.vss].at_s = -inf
+        self.drive_heard_kph = None
+
     def freshness(self, vss: Vss, now_s: float) -> Freshness:
         """Fresh, stale or never seen (also for a signal the car does not map)."""
         sense = self.signals.get(vss)

@@ -125,13 +125,17 @@ class SocketCanBus:
 
 
 class PythonCanBus:
-    """Any interface of python-can that has a file descriptor."""
+    """Any interface of python-can that has a file descriptor.
+
+    garbled: lines that were no frame.
+    """
 
     def __init__(self, name: str, url: str, bus: "can.BusABC", ids: frozenset[int]) -> None:
         self.name = name
         self._url = url
         self._bus = bus
         self._ids = ids
+        self.garbled = 0
 
     def fileno(self) -> int:
         return self._bus.fileno()
@@ -139,7 +143,12 @@ class PythonCanBus:
     def receive_ready(self) -> list[Frame]:
         frames: list[Frame] = []
         for _ in range(RECEIVE_AT_ONCE):
-            message = self._receive()
+            try:
+                message = self._receive()
+            except ValueError:
+                # A garbled line of a serial adapter: it costs itself, not the bus.
+                self.garbled += 1
+                continue
             if message is None:
                 break
             frame = _frame_of(self.name, message)
@@ -148,11 +157,20 @@ class PythonCanBus:
         return frames
 
     def _receive(self) -> "can.Message | None":
+        """The next message, None when none waits. Raises BusError, ValueError for a garbled one."""
         import can
 
         try:
             return self._bus.recv(timeout=0)
-        except (can.CanError, OSError, ValueError) as error:
+        except IndexError as error:
+            raise ValueError(str(error)) from None
+        except (can.CanError, OSError) as error:
+            if isinstance(error.__cause__, ValueError):
+                # Bytes that are no text stay in python-can's buffer and would spoil every frame to come.
+                flush = getattr(self._bus, "flush", None)
+                if flush is not None:
+                    flush()
+                raise error.__cause__ from None
             raise BusError(f"bus {self.name}: {self._url}: {error}") from None
 
     def send(self, frame: Frame) -> None:
@@ -189,6 +207,9 @@ class PumpedBus(PythonCanBus):
         while not self._stop.is_set():
             try:
                 message = self._bus.recv(timeout=0.2)
+            except (ValueError, IndexError):
+                self.garbled += 1
+                continue
             except Exception as error:
                 self._put(BusError(f"bus {self.name}: {self._url}: {error}"))
                 return

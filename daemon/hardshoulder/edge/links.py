@@ -29,6 +29,7 @@ class Links:
 
     def __init__(self, settings: tuple[BusSettings, ...], wanted: frozenset[tuple[str, int]]) -> None:
         self.selector = selectors.DefaultSelector()
+        self._lost: list[str] = []
         self._links = {
             entry.name: _Link(entry, frozenset(can_id for bus, can_id in wanted if bus == entry.name))
             for entry in settings
@@ -95,7 +96,13 @@ class Links:
         self.selector.unregister(link.bus)
         link.bus.close()
         link.bus = None
+        self._lost.append(link.settings.name)
         self._complain(link, str(error), now_s)
+
+    def take_lost(self) -> list[str]:
+        """The buses that went away since the last call."""
+        lost, self._lost = self._lost, []
+        return lost
 
     def close(self) -> None:
         """Gives all buses back."""

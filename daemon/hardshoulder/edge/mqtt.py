@@ -5,6 +5,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Literal
 
 from paho.mqtt.client import (
     MQTT_ERR_SUCCESS,
@@ -25,7 +26,10 @@ from hardshoulder.settings import MqttSettings
 from hardshoulder.wire import ACK_LIMIT_BYTES, CONTENT_TYPE, topic
 
 SHORTEST_RETRY_S = 1
-LONGEST_RETRY_S = 60
+LONGEST_RETRY_S = 5
+"""Short, because an alert may wait: a broker that is back is found at once."""
+TROUBLES_LIMIT = 20
+"""Complaints remembered, so that each is made once while the broker is away."""
 QUEUE_LIMIT = 500
 """Messages that the client holds until the broker confirms them."""
 INBOX_LIMIT = 1000
@@ -59,7 +63,7 @@ class Link:
         self._say = say
         self._presence_topic, self._ack_topic = topic(vehicle, "presence"), topic(vehicle, "ack")
         self._acks: deque[bytes] = deque(maxlen=INBOX_LIMIT)
-        self._trouble: str | None = None
+        self._troubles: deque[str] = deque(maxlen=TROUBLES_LIMIT)
         self._gone = threading.Event()
         self.connected = False
         self.connections = 0
@@ -141,7 +145,7 @@ class Link:
             return
         client.subscribe(self._ack_topic, qos=1)
         client.publish(self._presence_topic, self._presence(True), qos=1, retain=True, properties=_content_type())
-        self._trouble = None
+        self._troubles.clear()
         self._gone.clear()
         self._say("info", f"Connected to the broker {self._broker}.")
         self.connections += 1
@@ -191,14 +195,15 @@ class Link:
         self._wake()
 
     def _on_log(self, _client: Client, _userdata: object, level: int, text: str) -> None:
-        if level == MQTT_LOG_ERR:
-            self._say("error", f"The MQTT client reports: {text}")
+        # That it is not connected paho says at every retry and at the end; we have said why.
+        if level == MQTT_LOG_ERR and not text.startswith("Client is not connected"):
+            self._complain(f"The MQTT client reports: {text}", "error")
 
-    def _complain(self, text: str) -> None:
-        """Say it, unless it was the last thing said: a broker away for a day is one line."""
-        if text != self._trouble:
-            self._trouble = text
-            self._say("warning", text)
+    def _complain(self, text: str, level: Literal["warning", "error"] = "warning") -> None:
+        """Say it, unless it was said since the last connection: a broker away for a day is one line."""
+        if text not in self._troubles:
+            self._troubles.append(text)
+            self._say(level, text)
 
 
 def _set_secrets(client: Client, settings: MqttSettings) -> None:

@@ -101,7 +101,7 @@ def _lines(path: Path, raw: IO[bytes], packed: bool, progress: Progress) -> Iter
         # A byte is a character: whatever stands in a broken line, decoding never fails.
         *lines, rest = (rest + chunk.decode("latin-1")).split("\n")
         count += len(lines)
-        progress(raw.tell() / size)
+        progress(raw.tell() / size if raw.seekable() else 0.0)
         yield lines, False
     yield [rest], True
 
@@ -203,25 +203,51 @@ def _from_message(message: "can.Message") -> LogFrame:
 # Writing -----------------------------------------------------------------------------------
 
 
+_OTHER_FORMATS = frozenset({".asc", ".blf", ".trc", ".mf4", ".csv", ".db"})
+
+
 def write_candump(path: Path, frames: Iterable[LogFrame]) -> int:
     """Writes a candump log, compressed when the name ends in .gz; returns the number of frames.
 
-    The file appears under its name only once it is whole. Raises UserError when it cannot be
-    written.
+    The file appears under its name only once it is whole; a pipe or a device is written into.
+    Raises UserError when it cannot be written.
     """
+    check_output(path)
+    if path.exists() and not path.is_file():
+        return _write_frames(path, path, frames)
     part = path.with_name(path.name + ".part")
-    count = 0
     try:
-        with part.open("wb") as raw, _packer(raw, path.suffix.lower() == ".gz") as out:
-            for frame in frames:
-                out.write(format_line(frame).encode("latin-1") + b"\n")
-                count += 1
+        count = _write_frames(part, path, frames)
         part.replace(path)
     except OSError as error:
         raise UserError(f"{path}: {error.strerror or error}; cannot write the log there") from None
     finally:
         part.unlink(missing_ok=True)
     return count
+
+
+def _write_frames(place: Path, path: Path, frames: Iterable[LogFrame]) -> int:
+    count = 0
+    try:
+        with place.open("wb") as raw, _packer(raw, path.suffix.lower() == ".gz") as out:
+            for frame in frames:
+                out.write(format_line(frame).encode("latin-1") + b"\n")
+                count += 1
+    except OSError as error:
+        raise UserError(f"{path}: {error.strerror or error}; cannot write the log there") from None
+    return count
+
+
+def check_output(path: Path, *inputs: Path) -> None:
+    """Raises UserError when a log cannot stand under this name: a folder, another format, an input."""
+    if not path.name or path.is_dir():
+        raise UserError(f"{str(path)!r}: not the name of a file; give one for the log")
+    name = path.with_suffix("") if path.suffix.lower() == ".gz" else path
+    if name.suffix.lower() in _OTHER_FORMATS:
+        raise UserError(f"{path}: only candump logs are written; use .log or .log.gz instead of {name.suffix}")
+    for other in inputs:
+        if path.exists() and other.exists() and path.samefile(other):
+            raise UserError(f"{path}: is also read; give another name for what is written")
 
 
 @contextmanager
