@@ -12,10 +12,10 @@ from fastapi.testclient import TestClient
 from httpx import Response
 
 from hardshoulder.core.actions import HazardState
-from hardshoulder_fleet.assistance.interface import Why
+from hardshoulder_fleet.assistance.interface import NoHelp, Why
 from hardshoulder_fleet.assistance.webhook import SIGNATURE_HEADER, sign
 from hardshoulder_fleet.core.checkin import CheckIn, Happening, Tow
-from hardshoulder_fleet.core.views import CheckInView
+from hardshoulder_fleet.core.views import CheckInView, Quote
 from hardshoulder_fleet.web import words
 from hardshoulder_fleet.web.guard import BODY_LIMIT_BYTES
 from hardshoulder_fleet.web.operator import Bell, OperatorsList
@@ -167,6 +167,26 @@ def test_without_a_provider_a_person_is_called(driver: Driver, why: Why) -> None
     assert "does not answer" in driver.client.get("/operator").text
     driver.web.provider.fails = None
     assert "A tow costs" in driver.tap("tow").text
+
+
+def test_a_price_that_fails_in_one_tab_ends_no_tow_ordered_in_another(
+    driver: Driver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    provider, give = driver.web.provider, driver.web.provider.quote
+
+    def order_meanwhile(*asked: str | float | None) -> Quote:
+        monkeypatch.setattr(provider, "quote", give)
+        driver.tap("tow")
+        driver.order()
+        raise NoHelp("The towing provider does not answer.", Why.SLOW)
+
+    monkeypatch.setattr(provider, "quote", order_meanwhile)
+    page = driver.tap("tow").text
+    view = driver.view()
+    assert view.state is CheckIn.TOW_ORDERED
+    assert view.tow is not None
+    assert view.tow.state is Tow.REQUESTED
+    assert "Tow ordered." in page and "Nothing was ordered" not in page
 
 
 def test_an_emergency_shows_the_number_and_calls_a_person(driver: Driver) -> None:

@@ -109,8 +109,12 @@ class DriversPage:
         try:
             quote = self.assistance.quote(view.incident_id, view.latitude, view.longitude, view.vehicle, view.kind)
         except NoHelp as error:
-            self.desk.no_help(view.incident_id, str(error), self.settings.clock())
-            return False
+            # Another tab may have ordered while this one waited: a price that cannot be had ends no order.
+            now_view = self.desk.view(view.incident_id)
+            if now_view is not None and now_view.state is CheckIn.TOW_WANTED:
+                self.desk.no_help(view.incident_id, str(error), self.settings.clock())
+                return False
+            return True
         self.desk.keep_quote(view.incident_id, quote, self.settings.clock())
         return True
 
