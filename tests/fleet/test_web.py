@@ -189,6 +189,16 @@ def test_a_price_that_fails_in_one_tab_ends_no_tow_ordered_in_another(
     assert "Tow ordered." in page and "Nothing was ordered" not in page
 
 
+def test_a_yes_that_comes_too_late_is_told_that_nothing_was_ordered(driver: Driver) -> None:
+    driver.tap("tow")
+    quote_id = driver.hidden("quote_id")
+    driver.web.clock.move(seconds=95)
+    assert driver.web.desk.claim_deadlines(driver.web.clock(), 1)
+    page = driver.order(quote_id).text
+    assert "A person was called." in page and "Nothing was ordered." in page
+    assert driver.view().tow is None
+
+
 def test_an_emergency_shows_the_number_and_calls_a_person(driver: Driver) -> None:
     driver.tap("tow")
     page = driver.tap("emergency").text

@@ -22,6 +22,7 @@ ANSWERS = {"safe": Happening.SAYS_SAFE, "tow": Happening.WANTS_TOW, "emergency":
 
 _NOTES = {
     "changed": "The price has changed in the meantime. Nothing was ordered. Please look again.",
+    "late": "Things have changed since this price was shown. Nothing was ordered. Please look again.",
     "none": "No towing price can be had right now. Nothing was ordered.",
 }
 _TOLD_TO_HER = frozenset({"driver", "provider"})
@@ -52,7 +53,8 @@ class DriversPage:
             state=view.state.name,
             base=_base(token),
             form=self.links.make_form(view.incident_id, now),
-            note=_NOTES.get(note, ""),
+            # All notes say that nothing was ordered; an address that still carries one may not.
+            note=_NOTES.get(note, "") if view.tow is None else "",
             headline=headline(view),
             noticed=words.noticed(view),
             told=[entry for entry in view.story if entry.who in _TOLD_TO_HER],
@@ -86,7 +88,7 @@ class DriversPage:
         view = self._view(token, now)
         self.links.check_form(form, view.incident_id, now)
         if view.state is not CheckIn.TOW_WANTED:
-            return _to(token)
+            return _to(token, "late" if view.tow is None else "")
         if view.quote is None or view.quote.quote_id != quote_id:
             return _to(token, "changed")
         try:
