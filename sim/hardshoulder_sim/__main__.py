@@ -17,7 +17,7 @@ from hardshoulder.core.plan import CarPlan
 from hardshoulder.errors import UserError
 from hardshoulder.profile import find_profile, load_profile
 from hardshoulder_sim.recordings.channels import log_channels
-from hardshoulder_sim.recordings.logs import Progress
+from hardshoulder_sim.recordings.logs import Progress, is_among
 from hardshoulder_sim.recordings.replay import ReplayOptions, replay
 from hardshoulder_sim.recordings.replay_report import as_lines, as_record
 from hardshoulder_sim.recordings.rewrite import guarded_messages
@@ -226,7 +226,7 @@ def _output(file: str | None, inputs: Sequence[Path]) -> Iterator[Callable[[str]
         yield print
         return
     path = Path(file)
-    if any(path.exists() and read.exists() and path.samefile(read) for read in inputs):
+    if is_among(path, inputs):
         raise UserError(f"{file}: is also read; give another name for the JSON")
     try:
         with path.open("w", encoding="utf-8") as out:

@@ -114,7 +114,3 @@ class SimulatedCar:
             self.body.receive(frame)
         elif frame.can_id == _DISPLAY_ID and frame.data:
             self.notice_code = extract(frame.data, _NOTICE)
-
-    def press_hazard_button(self, at_s: float) -> None:
-        """The driver presses the hazard button."""
-        self.body.press_button(at_s)

@@ -11,8 +11,9 @@ from typing import BinaryIO, Protocol
 
 import can
 
-from hardshoulder.core.frame import EXTENDED, EXTENDED_ID_MAX, Frame, id_text
+from hardshoulder.core.frame import EXTENDED, EXTENDED_ID_MAX, Frame
 from hardshoulder_sim.car import SimulatedCar
+from hardshoulder_sim.recordings.candump import LogFrame, format_line
 from hardshoulder_sim.recordings.logs import check_output
 from hardshoulder_sim.reference import BITRATE, BUS
 from hardshoulder_sim.scenarios import Scenario
@@ -100,9 +101,8 @@ def open_port(url: str) -> Port:
 
 def candump_line(frame: Frame) -> bytes:
     """The frame as `candump -L` writes it, counted from EPOCH_S."""
-    seconds, micros = divmod(round(frame.at_s * 1e6), 1_000_000)
-    data = frame.data.hex().upper()
-    return f"({EPOCH_S + seconds}.{micros:06d}) {LOG_CHANNEL} {id_text(frame.can_id)}#{data}\n".encode("ascii")
+    logged = LogFrame(EPOCH_S + frame.at_s, LOG_CHANNEL, frame.can_id, frame.data)
+    return f"{format_line(logged)}\n".encode("ascii")
 
 
 @contextmanager

@@ -238,16 +238,18 @@ def _write_frames(place: Path, path: Path, frames: Iterable[LogFrame]) -> int:
     return count
 
 
-def check_output(path: Path, *inputs: Path) -> None:
-    """Raises UserError when a log cannot stand under this name: a folder, another format, an input."""
+def is_among(path: Path, others: Iterable[Path]) -> bool:
+    """Whether the path names one of these files, under whatever name; what does not exist is nobody's."""
+    return path.exists() and any(other.exists() and path.samefile(other) for other in others)
+
+
+def check_output(path: Path) -> None:
+    """Raises UserError when a log cannot stand under this name: a folder, another format."""
     if not path.name or path.is_dir():
         raise UserError(f"{str(path)!r}: not the name of a file; give one for the log")
     name = path.with_suffix("") if path.suffix.lower() == ".gz" else path
     if name.suffix.lower() in _OTHER_FORMATS:
         raise UserError(f"{path}: only candump logs are written; use .log or .log.gz instead of {name.suffix}")
-    for other in inputs:
-        if path.exists() and other.exists() and path.samefile(other):
-            raise UserError(f"{path}: is also read; give another name for what is written")
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from hardshoulder.core.vocabulary import Value, Vss
 from hardshoulder.errors import UserError
 from hardshoulder.profile import Profile
 from hardshoulder_sim.recordings.channels import SURVEY_FRAMES, Channels, LogClock, hole_s, log_channels
-from hardshoulder_sim.recordings.logs import LogFrame, open_log, write_candump
+from hardshoulder_sim.recordings.logs import LogFrame, is_among, open_log, write_candump
 from hardshoulder_sim.recordings.rewrite import Rewriter, Said, healthy_payload
 from hardshoulder_sim.recordings.shutdown import (
     Before,
@@ -72,7 +72,7 @@ def splice(
     """
     if reason := impossible(fault, plan):
         raise UserError(f"{fault}: {reason}")
-    if out.exists() and log.exists() and out.samefile(log):
+    if is_among(out, (log,)):
         raise UserError(f"{out}: is the recording itself; give another file for the spliced one")
     survey = _survey(log, profile, plan, at_s)
     before = _before(log, survey, at_s)
