@@ -26,8 +26,14 @@ CONTENT_TYPE = "application/cloudevents+json"
 ACK_LIMIT_BYTES = 64 * 1024
 EVENT_LIMIT_BYTES = 256 * 1024
 
+_REASON_CHARACTERS = 320
+
 _VEHICLE = r"[A-Za-z0-9_-]{1,64}"
 _LEAF = r"[a-z0-9-]{1,32}(/[a-z0-9-]{1,32}){0,2}"
+
+# An id becomes one step of a page's address and a word of a log line: it holds nothing that a path, a shell or a line
+# reads otherwise, and it is neither `.` nor `..`.
+_ID = r"[A-Za-z0-9][A-Za-z0-9_.:-]{0,127}"
 
 
 class WireError(ValueError):
@@ -46,6 +52,9 @@ Time = Annotated[AwareDatetime, AfterValidator(_as_utc)]
 
 Vehicle = Annotated[str, Field(pattern=f"^{_VEHICLE}$")]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
+Id = Annotated[str, Field(pattern=f"^{_ID}$")]
+"""What names an incident or an event: our cars draw UUIDs."""
+
 Count = Annotated[int, Field(ge=0)]
 
 
@@ -101,12 +110,13 @@ class IncidentData(_Sent):
 
     `clock_trusted` is false while the car's wall clock had not been set by a time source: the
     distances between the times are right even then, the times themselves may not be.
-    `hazard_button` says where the driver finds the button, in the car's language.
+    `hazard_button` says where the driver finds the button, in the car's language. `ruleset` names the
+    thresholds and switches that were at work; a car that is older than this field leaves it out.
     """
 
     schema_version: Literal[1]
     vehicle: Vehicle
-    incident_id: Name
+    incident_id: Id
     sequence: Count
     kind: Finding
     cause: CauseData
@@ -127,10 +137,39 @@ class IncidentData(_Sent):
     profile: str
     profile_digest: str
     software: str
+    ruleset: str = ""
+
+
+class DisagreementData(_Sent):
+    """A breakdown that the candidate ruleset saw otherwise. `kind` is the active ruleset's, null where it saw none."""
+
+    verdict: Literal["other-kind", "only-active", "only-candidate"]
+    at: Time
+    kind: Finding | None
+    candidate_kind: Finding | None
+    speed_kph: float | None
+
+
+class ShadowData(_Sent):
+    """A candidate ruleset that runs silently beside the active one, and how often the two agreed since the start.
+
+    `running` is false once the candidate has failed and was let go. `latest` holds the last disagreements alone.
+    """
+
+    ruleset: str
+    running: bool
+    agreed: Count
+    other_kind: Count
+    only_active: Count
+    only_candidate: Count
+    latest: tuple[DisagreementData, ...]
 
 
 class StatusData(_Sent):
-    """What the car does and how much the daemon sees; retained, the newest counts."""
+    """What the car does and how much the daemon sees; retained, the newest counts.
+
+    `shadow` is null where no candidate ruleset is configured.
+    """
 
     schema_version: Literal[1]
     vehicle: Vehicle
@@ -147,6 +186,8 @@ class StatusData(_Sent):
     profile: str
     profile_digest: str
     software: str
+    ruleset: str = ""
+    shadow: ShadowData | None = None
 
 
 class PresenceData(_Sent):
@@ -160,8 +201,8 @@ class PresenceData(_Sent):
 class AckData(_Received):
     """The fleet has this event in its database: the car may forget it."""
 
-    event_id: Name
-    incident_id: Name
+    event_id: Id
+    incident_id: Id
     sequence: Count
 
 
@@ -169,9 +210,9 @@ class _Envelope(_Sent):
     """The CloudEvents attributes that every event of the car carries."""
 
     specversion: Literal["1.0"]
-    id: Name
+    id: Id
     source: Annotated[str, Field(pattern=f"^/hardshoulder/{_VEHICLE}$")]
-    subject: Name
+    subject: str
     time: Time
     datacontenttype: Literal["application/json"]
     dataschema: str
@@ -181,6 +222,7 @@ class IncidentEvent(_Envelope):
     """An incident was opened or has changed."""
 
     type: Literal["org.hardshoulder.incident.v1"]
+    subject: Id
     data: IncidentData
 
 
@@ -188,6 +230,7 @@ class StatusEvent(_Envelope):
     """The car's state, or the daemon's sight of it, has changed."""
 
     type: Literal["org.hardshoulder.status.v1"]
+    subject: Vehicle
     data: StatusData
 
 
@@ -195,6 +238,7 @@ class PresenceEvent(_Envelope):
     """The car has come or gone; sent as a last will it carries the time of the connection."""
 
     type: Literal["org.hardshoulder.presence.v1"]
+    subject: Vehicle
     data: PresenceData
 
 
@@ -283,7 +327,9 @@ def _refuse_large(payload: bytes, what: str, limit_bytes: int) -> None:
 
 
 def _reason(error: ValidationError) -> str:
-    """The first thing that is wrong, and where."""
+    """The first thing that is wrong, and where, in one line: place and message may repeat what the sender wrote."""
     first = error.errors(include_url=False, include_context=False, include_input=False)[0]
     place = ".".join(str(step) for step in first["loc"])
-    return f"{place}: {first['msg']}" if place else first["msg"]
+    said = f"{place}: {first['msg']}" if place else first["msg"]
+    short = said if len(said) <= _REASON_CHARACTERS else said[: _REASON_CHARACTERS - 1] + "…"
+    return "".join(character if character.isprintable() else " " for character in short)

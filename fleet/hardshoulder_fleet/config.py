@@ -1,16 +1,22 @@
-"""fleet.toml as it is written: strict, every problem at once, one line each."""
+"""fleet.toml as it is written: strict, every problem at once, one line each.
+
+docs/schemas/fleet.json is generated from these models.
+"""
 
 import ipaddress
 import os
+import re
 import secrets
 import tomllib
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 SECRET_BYTES_MIN = 16
+EMERGENCY_NUMBER = "112"
+"""What reaches ambulance, fire brigade and police in Europe and on most mobile phones elsewhere."""
 
 _Port = Annotated[int, Field(ge=1, le=65535)]
 _Text = Annotated[str, Field(min_length=1)]
@@ -30,12 +36,23 @@ class _Strict(BaseModel):
     model_config = ConfigDict(extra="forbid", strict=True, frozen=True, allow_inf_nan=False)
 
 
+_URL = r"^https?://[^\s/?#][^\s?#]*$"
+
+
 def _checked_url(url: str) -> str:
     """Raises ValueError for anything but the address of a place on the web."""
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
+    try:
+        parts = urlsplit(url)
+        complete = parts.hostname and parts.port != 0
+    except ValueError:  # a port that is none, half an IPv6 address
+        complete = False
+    if not complete or not re.fullmatch(_URL, url):
         raise ValueError("expected an address like https://fleet.example")
     return url.rstrip("/")
+
+
+# The pattern is for editors; here our own words say what is wrong.
+_Url = Annotated[str, Field(json_schema_extra={"pattern": _URL}), AfterValidator(_checked_url)]
 
 
 class ListenKeys(_Strict):
@@ -72,30 +89,27 @@ class NotifyKeys(_Strict):
 class ProviderKeys(_Strict):
     """Who is asked for tows. callback_url: where the provider reaches us, when not below base_url."""
 
-    url: str
+    url: _Url
     webhook_secret_file: _Text
-    callback_url: str | None = None
+    callback_url: _Url | None = None
     timeout_s: Annotated[float, Field(ge=0.1, le=10)] = 5.0
-
-    _url = field_validator("url")(_checked_url)
 
 
 class Config(_Strict):
     """fleet.toml, format 1. Paths are relative to the file."""
 
     format: Literal[1]
-    base_url: str
+    base_url: _Url
     database: _Text = "fleet.sqlite3"
     secret_file: _Text = "links.secret"
     operator_token_file: str | None = None
     answer_within_s: Annotated[float, Field(ge=1, le=3600)] = 90.0
     link_valid_h: Annotated[float, Field(gt=0, le=7 * 24)] = 24.0
+    emergency_number: Annotated[str, Field(pattern=r"^[0-9]{2,15}$")] = EMERGENCY_NUMBER
     listen: ListenKeys = ListenKeys()
     mqtt: MqttKeys
     notify: NotifyKeys
     provider: ProviderKeys
-
-    _base_url = field_validator("base_url")(_checked_url)
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:

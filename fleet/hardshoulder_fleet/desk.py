@@ -6,21 +6,22 @@ requested) is an errand's row first and a deed afterwards, see `errands`.
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.orm import Session
 
 from hardshoulder.wire import IncidentEvent
-from hardshoulder_fleet.core.checkin import CheckIn, Happening, Tow
-from hardshoulder_fleet.core.views import CheckInView, Quote
-from hardshoulder_fleet.store import changes, ordering, queues, reading
+from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Happening, Tow
+from hardshoulder_fleet.core.patience import Patience
+from hardshoulder_fleet.core.views import CheckInView, Order, Quote
+from hardshoulder_fleet.store import calling_off, changes, ordering, queues, reading, towing
 from hardshoulder_fleet.store.changes import DeskError
 from hardshoulder_fleet.store.database import Database
-from hardshoulder_fleet.store.queues import Errand
+from hardshoulder_fleet.store.queues import Errand, TowJob
 from hardshoulder_fleet.store.tables import ErrandKind
+from hardshoulder_fleet.store.towing import Heard
 
-__all__ = ["ANSWERS", "Desk", "DeskError", "Errand", "ErrandKind"]
+__all__ = ["ANSWERS", "Desk", "DeskError", "Errand", "ErrandKind", "Heard", "Patience", "TowJob"]
 
 ANSWERS = {
     Happening.SAYS_SAFE: "I'm safe.",
@@ -29,13 +30,7 @@ ANSWERS = {
 }
 """What the driver can say with one tap, in the words of the story."""
 
-
-@dataclass(frozen=True, slots=True)
-class Patience:
-    """How long is waited: for the driver's answer, and for whoever took an errand."""
-
-    answer: timedelta = timedelta(seconds=90)
-    lease: timedelta = timedelta(seconds=30)
+_USUAL = Patience()
 
 
 class Desk:
@@ -45,9 +40,9 @@ class Desk:
     such incident is known.
     """
 
-    def __init__(self, database: Database, patience: Patience = Patience()) -> None:
+    def __init__(self, database: Database, patience: Patience = _USUAL) -> None:
         self._database = database
-        self._patience = patience
+        self.patience = patience
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -61,7 +56,7 @@ class Desk:
         of this incident: of another vehicle, or with an absurd sequence number.
         """
         with self._change() as session:
-            return changes.take_event(session, event, now, self._patience.answer)
+            return changes.take_event(session, event, now, self.patience.answer)
 
     def view(self, incident_id: str) -> CheckInView | None:
         """One check-in as it stands; None: not known."""
@@ -86,9 +81,11 @@ class Desk:
             row = changes.get(session, incident_id)
             if changes.step(session, row, says, now):
                 changes.tell(session, row, now, "driver", ANSWERS[says])
+                if row.state is CheckIn.SAFE:
+                    towing.doubt_anew(session, row)
                 if row.state is CheckIn.TOW_WANTED:
                     # A price that is shown and never answered ends with a person too.
-                    changes.set_deadline(session, row, now + self._patience.answer)
+                    changes.set_deadline(session, row, now + self.patience.answer)
             return reading.view_of(session, row)
 
     def keep_quote(self, incident_id: str, quote: Quote, now: datetime) -> CheckInView:
@@ -98,6 +95,14 @@ class Desk:
             ordering.keep_quote(session, row, quote, now)
             return reading.view_of(session, row)
 
+    def no_price(self, incident_id: str, reason: str, now: datetime) -> bool:
+        """No price can be had: a person is called. reason: one sentence.
+
+        Returns False when another tab has a price that holds or an order: that stays as it is.
+        """
+        with self._change() as session:
+            return ordering.no_price(session, changes.get(session, incident_id), reason, now)
+
     def order(self, incident_id: str, quote_id: str, consent_text: str, now: datetime) -> CheckInView:
         """The driver's yes to the price shown; a second yes finds the same order.
 
@@ -106,38 +111,87 @@ class Desk:
         """
         with self._change() as session:
             row = changes.get(session, incident_id)
-            ordering.order(session, row, quote_id, consent_text, now)
+            ordering.order(session, row, quote_id, consent_text, now, self.patience)
             return reading.view_of(session, row)
 
-    def requested(self, incident_id: str, order_ref: str, now: datetime) -> CheckInView:
-        """The provider has taken the order and calls it `order_ref`; what it said before that counts now."""
+    def call_off(self, incident_id: str, by: CallOff, now: datetime, tow: int | None = None) -> CheckInView:
+        """The tow on its way is to be called off, by the driver or the operator.
+
+        tow: the number of the tow that was meant; another one is left alone.
+        """
         with self._change() as session:
             row = changes.get(session, incident_id)
-            ordering.requested(session, row, order_ref, now)
+            meant = reading.open_tow(session, row)
+            if meant is not None and tow in (None, meant.number):
+                calling_off.call_off(session, row, by, now)
             return reading.view_of(session, row)
 
-    def provider_said(self, order_ref: str, state: Tow, sequence: int, now: datetime) -> bool:
-        """A provider's report; late, doubled and early ones do no harm. False: it changes nothing.
+    def operator_done(self, incident_id: str, note: str, now: datetime) -> CheckInView:
+        """A person says that this is over. A tow on its way is called off, unless the provider refused that."""
+        with self._change() as session:
+            row = changes.get(session, incident_id)
+            tow = reading.open_tow(session, row)
+            if tow is not None and tow.refusal is None:
+                calling_off.call_off(session, row, CallOff.CLOSING, now)
+            if changes.step(session, row, Happening.OPERATOR_DONE, now):
+                changes.tell(session, row, now, "operator", f"Closed: {note}" if note else "Closed.")
+            return reading.view_of(session, row)
+
+    def requested(self, tow: int, order_ref: str, now: datetime) -> CheckInView:
+        """The provider has taken the order and calls it `order_ref`; what it said before that counts now.
+
+        Raises DeskError when another tow of ours has that name.
+        """
+        return self._for_tow(tow, lambda session: towing.requested(session, tow, order_ref, now, self.patience))
+
+    def provider_said(
+        self, order_ref: str, state: Tow, sequence: int, now: datetime, eta_minutes: int | None = None
+    ) -> Heard:
+        """A provider's report; late, doubled and early ones do no harm.
 
         Raises DeskError for a sequence that is no count, or when too many unknown orders are reported.
         """
         with self._change() as session:
-            return ordering.provider_said(session, order_ref, state, sequence, now)
+            return towing.provider_said(session, Order(order_ref, state, eta_minutes), sequence, now, self.patience)
 
-    def no_help(self, incident_id: str, reason: str, now: datetime) -> CheckInView:
-        """No tow can be had; a person has to find another way. reason: one sentence."""
-        with self._change() as session:
-            row = changes.get(session, incident_id)
-            ordering.no_help(session, row, reason, now)
-            return reading.view_of(session, row)
+    def provider_answered(self, tow: int, order: Order, now: datetime) -> CheckInView:
+        """What the provider answered when it was asked about this tow, or to call it off."""
+        return self._for_tow(
+            tow, lambda session: towing.hear(session, tow, order.state, order.eta_minutes, now, self.patience)
+        )
 
-    def operator_done(self, incident_id: str, note: str, now: datetime) -> CheckInView:
-        """A person says that this is over."""
-        with self._change() as session:
-            row = changes.get(session, incident_id)
-            if changes.step(session, row, Happening.OPERATOR_DONE, now):
-                changes.tell(session, row, now, "operator", f"Closed: {note}" if note else "Closed.")
-            return reading.view_of(session, row)
+    def given_up(self, tow: int, reason: str, now: datetime, *, unclear: bool) -> CheckInView:
+        """The tow could not be ordered. unclear: the provider may have heard the order, so it is looked for."""
+        return self._for_tow(tow, lambda session: towing.given_up(session, tow, reason, now, unclear=unclear))
+
+    def found(self, tow: int, order: Order | None, now: datetime) -> CheckInView:
+        """What came of looking for an order that may have been heard; None: the provider does not have it.
+
+        Raises DeskError when another tow of ours has that name.
+        """
+        if order is None:
+            return self._for_tow(tow, lambda session: towing.not_there(session, tow, now))
+        return self._for_tow(tow, lambda session: towing.found(session, tow, order, now, self.patience))
+
+    def doubt(self, tow: int, sentence: str, now: datetime) -> CheckInView:
+        """A person is called for this tow, which stays as it is."""
+        return self._for_tow(tow, lambda session: towing.doubt(session, tow, sentence, now))
+
+    def not_called_off(self, tow: int, sentence: str, now: datetime) -> CheckInView:
+        """The provider sends the truck all the same. sentence: why."""
+        return self._for_tow(tow, lambda session: calling_off.refused(session, tow, sentence, now))
+
+    def lost(self, tow: int, sentence: str, now: datetime) -> CheckInView:
+        """Nothing will be heard of this tow any more. sentence: why."""
+        return self._for_tow(tow, lambda session: towing.lost(session, tow, sentence, now))
+
+    def take_over(self, now: datetime) -> None:
+        """At the start of the only fleet on this database: what a former process was at is nobody's.
+
+        A provider could not be heard in the meantime; it gets one more question before a person is called.
+        """
+        with self._database.write() as session:
+            queues.take_over(session, now + self.patience.ask_tow)
 
     def claim_deadlines(self, now: datetime, limit: int = 100) -> list[CheckInView]:
         """Take up to `limit` deadlines that are over, each exactly once, and call a person for them.
@@ -151,10 +205,16 @@ class Desk:
                     changes.tell(session, row, now, "fleet", "No answer in time; a person is called.")
             return [reading.view_of(session, row) for row in rows]
 
+    def claim_doubts(self, now: datetime, limit: int = 100) -> list[CheckInView]:
+        """Call a person for tows of which no good word came in time, each exactly once."""
+        with self._change() as session:
+            rows = towing.take_doubts(session, now, limit, self.patience)
+            return [reading.view_of(session, row) for row in rows]
+
     def claim_errands(self, now: datetime, limit: int = 10) -> list[Errand]:
         """Take up to `limit` errands that are due; whoever dies with one loses it after the lease."""
         with self._database.write() as session:
-            return queues.claim_errands(session, now, self._patience.lease, limit)
+            return queues.claim_errands(session, now, self.patience.lease, limit)
 
     def errand_done(self, errand: Errand, now: datetime) -> None:
         """The errand is run, or nobody needs it any more."""
@@ -165,7 +225,7 @@ class Desk:
     def errand_failed(self, errand: Errand, reason: str, retry_at: datetime | None, now: datetime) -> None:
         """It did not work. retry_at: when to try again; None: not any more."""
         with self._change() as session:
-            if not queues.fail_errand(session, errand, reason, retry_at, now):
+            if not queues.fail_errand(session, errand, reason, retry_at, now) or errand.kind not in _WORDS:
                 return
             row = changes.get(session, errand.incident_id)
             if retry_at is not None and errand.attempt == 1:
@@ -173,8 +233,13 @@ class Desk:
             elif retry_at is None and errand.kind is ErrandKind.SEND_LINK:
                 changes.tell(session, row, now, "fleet", f"{_WORDS[errand.kind]} did not work: {reason}")
 
+    def errand_again(self, errand: Errand, at: datetime) -> None:
+        """It is run, and is to be run again then."""
+        with self._database.write() as session:
+            queues.postpone_errand(session, errand, at)
+
     def next_due(self) -> datetime | None:
-        """When the next deadline or errand is due; None: nothing waits."""
+        """When the next deadline, doubt or errand is due; None: nothing waits."""
         with self._database.read() as session:
             return queues.next_due(session)
 
@@ -182,6 +247,12 @@ class Desk:
         """Keep a message that could not be taken, for whoever wants to know why."""
         with self._database.write() as session:
             queues.keep_rejected(session, topic, payload, reason, now)
+
+    def _for_tow(self, tow: int, change: Callable[[Session], object]) -> CheckInView:
+        """Make a change of this tow; the check-in it belongs to, afterwards."""
+        with self._change() as session:
+            change(session)
+            return reading.view_of(session, towing.of(session, tow)[0])
 
     @contextmanager
     def _change(self) -> Iterator[Session]:
@@ -193,4 +264,9 @@ class Desk:
                 listener()
 
 
-_WORDS = {ErrandKind.SEND_LINK: "Asking the driver", ErrandKind.REQUEST_TOW: "Requesting the tow"}
+_WORDS = {
+    ErrandKind.SEND_LINK: "Asking the driver",
+    ErrandKind.REQUEST_TOW: "Requesting the tow",
+    ErrandKind.CANCEL_TOW: "Calling off the tow",
+}
+"""The errands whose troubles belong into the story; a provider that is asked now and then has its own."""

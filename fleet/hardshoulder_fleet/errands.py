@@ -1,55 +1,33 @@
-"""What is done outside a transaction: deadlines claimed, links sent, tows requested.
+"""The threads that watch what is due: deadlines, doubts, and the errands that `deeds` carries out.
 
 Everything here is a row first. A thread takes the rows that are due and does what they say; one
-that dies with a row in its hands loses it after the lease, and another takes it up.
+that hangs with a row in its hands loses it after the lease, and another takes it up. What a dead
+process had in its hands is taken up at the start, see `Desk.take_over`.
 """
 
 import logging
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from sqlalchemy.exc import SQLAlchemyError
 
-from hardshoulder_fleet.core.checkin import CheckIn, Tow
-from hardshoulder_fleet.core.views import CheckInView
-from hardshoulder_fleet.desk import Desk, Errand, ErrandKind
+from hardshoulder_fleet.deeds import Deeds, GiveUp
+from hardshoulder_fleet.desk import Desk, Errand
 
 SHORTEST_PAUSE_S = 0.2
 LONGEST_PAUSE_S = 30.0
 RUNNERS = 4
 """A channel that takes its time must not hold up the tow of somebody else."""
-FIRST_RETRY = timedelta(seconds=1)
-LONGEST_RETRY = timedelta(minutes=1)
-ATTEMPTS: dict[ErrandKind, int] = {ErrandKind.SEND_LINK: 20, ErrandKind.REQUEST_TOW: 6}
-"""A link is worth trying for long, because the deadline calls a person anyway. A tow that cannot be
-requested within about half a minute is a person's business."""
-
 log = logging.getLogger("hardshoulder_fleet.errands")
 
 
-class GiveUp(Exception):
-    """What was asked for will not work later either; the text is one sentence for an operator."""
-
-
 class Errands:
-    """Threads: one that only watches the deadlines, and some that may have to wait for others.
+    """Threads: one that only watches the deadlines and doubts, and some that may have to wait for others."""
 
-    send_link: brings the driver her link. request_tow: has the tow of `view.quote` come, and
-    returns what the provider calls the order; asked twice for the same, it gives the same. Both
-    may raise anything, which means another try, or GiveUp.
-    """
-
-    def __init__(
-        self,
-        desk: Desk,
-        send_link: Callable[[CheckInView], None],
-        request_tow: Callable[[CheckInView], str],
-        clock: Callable[[], datetime],
-    ) -> None:
+    def __init__(self, desk: Desk, deeds: Deeds, clock: Callable[[], datetime]) -> None:
         self._desk = desk
-        self._send_link = send_link
-        self._request_tow = request_tow
+        self._deeds = deeds
         self._clock = clock
         runners = [_Loop(f"errands-{number}", self.run_due, self._wait_s) for number in range(1, RUNNERS + 1)]
         self._loops = (_Loop("deadlines", self.watch_deadlines, self._wait_s), *runners)
@@ -71,11 +49,14 @@ class Errands:
             loop.stop()
 
     def watch_deadlines(self) -> int:
-        """Call a person for everybody who did not answer in time; returns for how many."""
+        """Call a person for everybody who did not answer, and every tow not heard of, in time; returns for how many."""
         late = self._desk.claim_deadlines(self._clock())
         for view in late:
             log.warning("no answer in time: %s of %s", ascii(view.incident_id), view.vehicle)
-        return len(late)
+        doubted = self._desk.claim_doubts(self._clock())
+        for view in doubted:
+            log.warning("nothing good was heard of the tow in time: %s of %s", ascii(view.incident_id), view.vehicle)
+        return len(late) + len(doubted)
 
     def run_due(self) -> int:
         """Run the errands that are due; returns how many."""
@@ -87,41 +68,36 @@ class Errands:
 
     def _run(self, errand: Errand) -> None:
         try:
-            self._perform(errand)
+            again_at = self._deeds.run(errand)
         except SQLAlchemyError:
             raise
-        except GiveUp as reason:
-            self._give_up(errand, str(reason))
+        except GiveUp as error:
+            self._give_up(errand, error)
         except Exception as error:
-            self._try_again(errand, str(error) or type(error).__name__)
+            self._try_again(errand, error)
         else:
-            self._desk.errand_done(errand, self._clock())
+            if again_at is None:
+                self._desk.errand_done(errand, self._clock())
+            else:
+                self._desk.errand_again(errand, again_at)
 
-    def _perform(self, errand: Errand) -> None:
-        view = errand.view
-        if errand.kind is ErrandKind.SEND_LINK:
-            if view.state is not CheckIn.CLOSED:
-                self._send_link(view)
-        elif view.tow is not None and view.tow.state is Tow.REQUESTED and not view.tow.order_ref:
-            order_ref = self._request_tow(view)
-            self._desk.requested(errand.incident_id, order_ref, self._clock())
-
-    def _try_again(self, errand: Errand, reason: str) -> None:
+    def _try_again(self, errand: Errand, error: Exception) -> None:
+        reason = str(error) or type(error).__name__
         log.warning("%s for %s, attempt %d: %s", errand.kind.value, ascii(errand.incident_id), errand.attempt, reason)
-        if errand.attempt >= ATTEMPTS[errand.kind]:
-            self._give_up(errand, reason)
+        pause = self._deeds.pause(errand)
+        if pause is None:
+            self._give_up(errand, error)
             return
+        self._deeds.failed(errand, error)
         now = self._clock()
-        pause = min(FIRST_RETRY * 2 ** (errand.attempt - 1), LONGEST_RETRY)
         self._desk.errand_failed(errand, reason, now + pause, now)
 
-    def _give_up(self, errand: Errand, reason: str) -> None:
+    def _give_up(self, errand: Errand, error: Exception) -> None:
+        reason = str(error) or type(error).__name__
         log.error("%s for %s is given up: %s", errand.kind.value, ascii(errand.incident_id), reason)
-        now = self._clock()
-        if errand.kind is ErrandKind.REQUEST_TOW:
-            # First the person, then the errand: dying in between calls her twice, which changes nothing.
-            self._desk.no_help(errand.incident_id, reason, now)
-        self._desk.errand_failed(errand, reason, None, now)
+        # First what follows, then the errand: dying in between does it twice, which changes nothing.
+        self._deeds.given_up(errand, error)
+        self._desk.errand_failed(errand, reason, None, self._clock())
 
     def _wait_s(self) -> float:
         """How long until something is due."""

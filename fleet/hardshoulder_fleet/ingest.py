@@ -134,6 +134,8 @@ class Ingest:
             return None
         self.taken += new
         self.duplicates += not new
+        said, data = "taken" if new else "known already", event.data
+        log.info("%s: vehicle=%s incident=%s sequence=%d", said, data.vehicle, data.incident_id, data.sequence)
         return event
 
     def _reject(self, message: MQTTMessage, reason: str) -> None:
@@ -168,13 +170,14 @@ class Ingest:
         return client
 
     def _on_connect(
-        self, client: Client, _userdata: object, _flags: ConnectFlags, reason: ReasonCode, _more: Properties | None
+        self, client: Client, _userdata: object, flags: ConnectFlags, reason: ReasonCode, _more: Properties | None
     ) -> None:
         if reason.is_failure:
             self._complain(f"the broker {self._broker} refuses the connection: {reason}")
             return
         self._trouble = None
-        log.info("connected to the broker %s", self._broker)
+        kept = "it has kept what came meanwhile" if flags.session_present else "it knows nothing of before"
+        log.info("connected to the broker %s; %s", self._broker, kept)
         client.subscribe(SUBSCRIPTION, qos=1)
 
     def _on_connect_fail(self, _client: Client, _userdata: object) -> None:

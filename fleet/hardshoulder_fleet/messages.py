@@ -7,9 +7,8 @@ from threading import Thread
 
 from apprise import Apprise
 
+from hardshoulder_fleet.config import EMERGENCY_NUMBER
 from hardshoulder_fleet.core.views import CheckInView
-
-EMERGENCY_NUMBER = "112"
 
 TIMEOUT_S = 10.0
 """The longest one channel may take; what has not been accepted by then counts as not sent."""
@@ -26,23 +25,30 @@ def headline(view: CheckInView) -> str:
     return "Your car has felt a crash." if view.kind == "crash" else "Your car has lost drive."
 
 
-def check_in_text(view: CheckInView, link: str) -> str:
+def check_in_text(view: CheckInView, link: str, emergency_number: str = EMERGENCY_NUMBER) -> str:
     """The message: a question, the link, and the promise that looking costs nothing."""
     return (
         f"{headline(view)} Are you all right?\n"
         f"Tell us here: {link}\n"
         "Opening it costs nothing and orders nothing. You see every price before you say yes.\n"
-        f"In danger? Call {EMERGENCY_NUMBER}."
+        f"In danger? Call {emergency_number}."
     )
 
 
-def send_check_in(urls: Sequence[str], view: CheckInView, link: str, timeout_s: float = TIMEOUT_S) -> None:
+def send_check_in(
+    urls: Sequence[str],
+    view: CheckInView,
+    link: str,
+    emergency_number: str = EMERGENCY_NUMBER,
+    *,
+    timeout_s: float = TIMEOUT_S,
+) -> None:
     """Sends the link on every channel at once; returns when each has taken it, refused it or run out of time.
 
     Raises MessageError when none took it. One channel is enough: sending again would reach the
     driver twice on the channel that works.
     """
-    text = check_in_text(view, link)
+    text = check_in_text(view, link, emergency_number)
     attempts = [_start(url, text) for url in urls]
     wait(attempts, timeout_s)
     refused = [number for number, attempt in enumerate(attempts, start=1) if not _taken(attempt)]

@@ -11,9 +11,9 @@ from pathlib import Path
 from types import FrameType
 
 import uvicorn
+from sqlalchemy.exc import SQLAlchemyError
 
 from hardshoulder_fleet.assistance.http import HttpProvider
-from hardshoulder_fleet.assistance.interface import NoHelp
 from hardshoulder_fleet.assistance.webhook import PATH
 from hardshoulder_fleet.config import (
     Config,
@@ -25,12 +25,14 @@ from hardshoulder_fleet.config import (
     read_secret,
 )
 from hardshoulder_fleet.core.views import CheckInView
+from hardshoulder_fleet.deeds import Deeds
 from hardshoulder_fleet.desk import Desk, Patience
-from hardshoulder_fleet.errands import Errands, GiveUp
+from hardshoulder_fleet.errands import Errands
 from hardshoulder_fleet.ingest import BrokerSettings, Ingest, IngestError
 from hardshoulder_fleet.links import Links
 from hardshoulder_fleet.messages import send_check_in
 from hardshoulder_fleet.store.database import Database, DatabaseError, open_database
+from hardshoulder_fleet.store.lock import only_one
 from hardshoulder_fleet.web.app import WebSettings, create_app
 
 LEAVE_S = 3
@@ -48,8 +50,7 @@ def serve(path: Path) -> None:
     config = load_config(path)
     with ExitStack() as stack:
         listener = stack.enter_context(_listen(path, config.listen))
-        database = _open(beside(path, config.database))
-        stack.callback(database.close)
+        database = stack.enter_context(_open(beside(path, config.database)))
         fleet = Fleet(path, config, database)
         stack.callback(fleet.stop)
         fleet.run(listener)
@@ -66,6 +67,7 @@ class Fleet:
         links_secret = read_or_make_secret(beside(path, config.secret_file))
         self._links = Links(links_secret, config.base_url, config.link_valid_h * 3600)
         self._channels = tuple(config.notify.urls)
+        self._emergency_number = config.emergency_number
         self._assistance = HttpProvider(
             config.provider.url,
             (config.provider.callback_url or config.base_url) + PATH,
@@ -73,9 +75,12 @@ class Fleet:
             config.provider.timeout_s,
         )
         desk = Desk(database, Patience(answer=timedelta(seconds=config.answer_within_s)))
+        self._desk = desk
         self._ingest = _ingest(path, config, desk)
-        self._errands = Errands(desk, self._send_link, self._request_tow, _now)
-        settings = WebSettings(_operator_token(path, config), webhook_secret, _now, self._is_ending)
+        self._errands = Errands(desk, Deeds(desk, self._send_link, self._assistance, _now), _now)
+        settings = WebSettings(
+            _operator_token(path, config), webhook_secret, _now, self._is_ending, config.emergency_number
+        )
         app = create_app(desk, self._links, self._assistance, settings)
         # No access log: the address of a driver's page is her key.
         self._server = uvicorn.Server(
@@ -88,11 +93,19 @@ class Fleet:
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._end)
         self._started = True
+        self._take_over()
         self._ingest.start()
         self._errands.start()
         host, port = listener.getsockname()[:2]
         log.info("pages on http://%s:%d, operator's list on http://%s:%d/operator", host, port, host, port)
         self._server.run(sockets=[listener])
+
+    def _take_over(self) -> None:
+        try:
+            self._desk.take_over(_now())
+        except SQLAlchemyError as error:
+            # A full disk passes, and what a dead process was at is free after its lease, too.
+            log.error("the database does not answer: %s", getattr(error, "orig", None) or error)
 
     def stop(self) -> None:
         """Take nothing more, finish what is at hand."""
@@ -110,27 +123,25 @@ class Fleet:
         return self._ending or self._server.should_exit
 
     def _send_link(self, view: CheckInView) -> None:
-        send_check_in(self._channels, view, self._links.make(view.incident_id, _now()))
-
-    def _request_tow(self, view: CheckInView) -> str:
-        assert view.quote is not None, "a tow on its way has a price"
-        try:
-            return self._assistance.request(view.quote.quote_id, view.incident_id)
-        except NoHelp as refusal:
-            if refusal.may_pass:
-                raise
-            raise GiveUp(refusal.sentence) from refusal
+        link = self._links.make(view.incident_id, _now())
+        send_check_in(self._channels, view, link, self._emergency_number)
 
 
 def _now() -> datetime:
     return datetime.now(UTC)
 
 
-def _open(path: Path) -> Database:
-    try:
-        return open_database(f"sqlite:///{path}")
-    except DatabaseError as error:
-        raise ConfigError(str(error)) from error
+@contextmanager
+def _open(path: Path) -> Iterator[Database]:
+    """The database, locked before anything in it is looked at. Raises ConfigError."""
+    with ExitStack() as stack:
+        try:
+            stack.enter_context(only_one(path))
+            database = open_database(f"sqlite:///{path}")
+        except DatabaseError as error:
+            raise ConfigError(str(error)) from error
+        stack.callback(database.close)
+        yield database
 
 
 def _ingest(path: Path, config: Config, desk: Desk) -> Ingest:

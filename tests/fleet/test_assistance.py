@@ -1,7 +1,5 @@
 """HttpProvider against servers that are down, slow, rude or wrong: real sockets, and an end in time for each."""
 
-import hashlib
-import hmac
 import json
 import socket
 import threading
@@ -15,9 +13,8 @@ import pytest
 
 from hardshoulder_fleet.assistance.http import HttpProvider
 from hardshoulder_fleet.assistance.interface import Assistance, NoHelp, Why
-from hardshoulder_fleet.assistance.webhook import LIMIT_BYTES, BadReportError, read_report, sign
 from hardshoulder_fleet.core.checkin import Tow
-from hardshoulder_fleet.core.views import Price
+from hardshoulder_fleet.core.views import Order, Price
 from hardshoulder_sim.processes import free_port, wait_until
 
 TIMEOUT_S = 0.5
@@ -179,11 +176,29 @@ def test_an_order_carries_reference_and_callback_and_never_the_secret() -> None:
     assert SECRET not in server.requests[0]
 
 
-def test_status_and_cancel_tell_the_state() -> None:
-    with asked(answer_json(200, {"order_ref": "o1", "state": "en-route"})) as (client, server):
-        assert client.status("o1") is Tow.EN_ROUTE
-        assert client.cancel("o1") is Tow.EN_ROUTE
+def test_status_and_cancel_tell_the_state_and_when_the_truck_comes() -> None:
+    with asked(answer_json(200, {"order_ref": "o1", "state": "en-route", "eta_minutes": 12})) as (client, server):
+        assert client.status("o1") == Order("o1", Tow.EN_ROUTE, 12)
+        assert client.cancel("o1") == Order("o1", Tow.EN_ROUTE, 12)
     assert [request.split(b" HTTP")[0] for request in server.requests] == [b"GET /orders/o1", b"POST /orders/o1/cancel"]
+
+
+@pytest.mark.parametrize(
+    ("order", "found"),
+    [(None, None), ({"order_ref": "o1", "state": "assigned"}, Order("o1", Tow.ASSIGNED))],
+)
+def test_an_order_is_found_by_its_reference(order: object, found: Order | None) -> None:
+    with asked(answer_json(200, {"order": order})) as (client, server):
+        assert client.find("incident-1/2&x=1") == found
+    assert server.requests[0].startswith(b"GET /orders?reference=incident-1%2F2%26x%3D1 HTTP/1.1")
+
+
+@pytest.mark.parametrize(
+    "content", [{}, {"order": "o1"}, {"order": {"order_ref": "o1", "state": "requested", "eta_minutes": -1}}]
+)
+def test_an_answer_that_does_not_say_whether_there_is_an_order_is_none(content: object) -> None:
+    with asked(answer_json(200, content)) as (client, _):
+        assert refused(client, lambda client: client.find("incident-1/1")).why is Why.UNREADABLE
 
 
 def test_an_order_reference_cannot_lead_to_another_path() -> None:
@@ -353,39 +368,3 @@ def test_closing_frees_whoever_waits() -> None:
 def test_a_wrong_address_is_refused_at_once(address: str) -> None:
     with pytest.raises(ValueError, match="address"):
         HttpProvider(address, "http://127.0.0.1:1/hooks/provider", SECRET)
-
-
-# Its reports --------------------------------------------------------------------------------
-
-
-def test_a_report_is_read_when_its_signature_is_right() -> None:
-    body = b'{"order_ref": "o1", "state": "en-route", "sequence": 2, "eta_minutes": 20, "new": 1}'
-    signature = "sha256=" + hmac.new(SECRET, body, hashlib.sha256).hexdigest()
-    with provider(free_port()) as client:
-        report = client.hear(body, signature)
-    assert (report.order_ref, report.state, report.sequence, report.eta_minutes) == ("o1", Tow.EN_ROUTE, 2, 20)
-
-
-@pytest.mark.parametrize("signature", ["", "sha256=", "sha256=é", "0" * 64, sign(b"{}", b"another secret")])
-def test_a_forged_report_is_refused(signature: str) -> None:
-    with pytest.raises(BadReportError, match="signature is wrong"):
-        read_report(b"{}", signature, SECRET)
-
-
-@pytest.mark.parametrize(
-    ("body", "sentence"),
-    [
-        (b"<html>", "cannot be read"),
-        (b"\xff", "cannot be read"),
-        (b"{}", "order_ref: Field required"),
-        (b'{"order_ref": "o1", "state": "lost", "sequence": 1}', "state: "),
-        (b'{"order_ref": "o1", "state": "requested", "sequence": 1}', "does not report what it was asked"),
-        (b'{"order_ref": "o1", "state": "assigned", "sequence": 0}', "sequence: "),
-        (b'{"order_ref": "o1", "state": "assigned", "sequence": "1"}', "sequence: "),
-        (b'{"order_ref": "o1", "state": "assigned", "sequence": 1, "eta_minutes": -1}', "eta_minutes: "),
-        (b" " * (LIMIT_BYTES + 1), "are the limit"),
-    ],
-)
-def test_a_signed_report_can_be_wrong_too(body: bytes, sentence: str) -> None:
-    with pytest.raises(BadReportError, match=sentence):
-        read_report(body, sign(body, SECRET), SECRET)

@@ -1,5 +1,6 @@
 """The whole way in Debian's Chromium: a tap, a price, a yes, and the operator's list that renews itself."""
 
+import base64
 import os
 from pathlib import Path
 
@@ -7,10 +8,13 @@ import pytest
 from selenium.webdriver import Chrome
 from selenium.webdriver.common.by import By
 
-from hardshoulder_fleet.core.checkin import CheckIn, Happening
+from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Happening, Tow
+from hardshoulder_fleet.deeds import Deeds
+from hardshoulder_fleet.errands import Errands
 from hardshoulder_sim.browser import DESK_SCREEN, browser, text_of
 from hardshoulder_sim.processes import wait_until
 from support.browser import served, stranded
+from support.tows import FakeProvider
 
 PICTURES_VARIABLE = "HARDSHOULDER_PICTURES"
 """A folder for pictures of both pages; without it they are taken and thrown away."""
@@ -67,8 +71,122 @@ def test_the_drivers_page_needs_no_javascript(tmp_path: Path) -> None:
         assert driver.find_elements(By.CSS_SELECTOR, "meta[http-equiv=refresh]")
 
 
+def pictures(folder: Path) -> Path:
+    """Where they go."""
+    return Path(os.environ.get(PICTURES_VARIABLE, folder))
+
+
+def take(page: Chrome, path: Path) -> None:
+    """A picture of the whole page, which has to fit its width."""
+    assert page.execute_script("return document.documentElement.scrollWidth <= window.innerWidth"), path.name
+    rect = page.execute_cdp_cmd("Page.getLayoutMetrics", {})["cssContentSize"]
+    clip = {"x": 0, "y": 0, "width": rect["width"], "height": rect["height"], "scale": 1}
+    shot = page.execute_cdp_cmd("Page.captureScreenshot", {"clip": clip, "captureBeyondViewport": True})
+    assert path.write_bytes(base64.b64decode(shot["data"])) > 5_000
+
+
+def run_all(errands: Errands) -> None:
+    """What is due."""
+    while errands.run_due():
+        pass
+
+
+def order_by_hand(driver: Chrome, link: str) -> None:
+    """From the link to the yes."""
+    driver.get(link)
+    driver.find_element(By.CSS_SELECTOR, "button.tow").click()
+    wait_for(driver, "h1", "A tow costs 129.00 EUR.")
+    driver.find_element(By.ID, "yes").click()
+    wait_for(driver, "h1", "Tow ordered.")
+
+
+def ask_to_call_off(driver: Chrome) -> None:
+    """The first of the two steps."""
+    driver.find_element(By.LINK_TEXT, "Call off the tow").click()
+    wait_for(driver, "h1", "Call off the tow?")
+
+
+def test_a_tow_is_called_off_in_two_steps_without_javascript(tmp_path: Path) -> None:
+    folder, provider = pictures(tmp_path), FakeProvider()
+    with (
+        served(tmp_path) as (web, address),
+        browser(tmp_path / "driver", javascript=False) as driver,
+        browser(tmp_path / "operator", size=DESK_SCREEN) as operator,
+    ):
+        errands = Errands(web.desk, Deeds(web.desk, lambda _view: None, provider, web.clock), web.clock)
+        operator.get(f"{address}/operator")
+        order_by_hand(driver, web.break_down())
+        run_all(errands)
+        web.desk.provider_said("order-1", Tow.EN_ROUTE, 1, web.clock(), 15)
+        web.clock.move(minutes=3)
+        driver.refresh()
+        wait_for(driver, ".lead b", "in about 12 minutes")
+        take(driver, folder / "driver-on-its-way.png")
+        ask_to_call_off(driver)
+        take(driver, folder / "driver-call-off.png")
+        driver.find_element(By.LINK_TEXT, "No, keep the tow").click()
+        wait_for(driver, "h1", "The truck is on its way.")
+        ask_to_call_off(driver)
+        assert provider.calls("cancel") == []
+        driver.find_element(By.ID, "call-off").click()
+        wait_for(driver, "h1", "Calling off the tow.")
+        wait_until(lambda: row_says(operator, "is being called off by the driver"), "the operator sees it")
+        take(driver, folder / "driver-calling-off.png")
+        run_all(errands)
+        assert provider.calls("cancel") == ["order-1"]
+        driver.refresh()
+        wait_for(driver, "h1", "The tow was called off.")
+        take(driver, folder / "driver-called-off.png")
+        wait_until(lambda: row_says(operator, "Called off the tow"), "the operator sees that nobody is needed")
+
+
+def test_a_price_that_still_holds_can_be_taken_after_a_person_was_called(tmp_path: Path) -> None:
+    with served(tmp_path) as (web, _), browser(tmp_path / "driver") as driver:
+        driver.get(web.break_down())
+        driver.find_element(By.CSS_SELECTOR, "button.tow").click()
+        wait_for(driver, "h1", "A tow costs 129.00 EUR.")
+        web.clock.move(seconds=95)
+        web.desk.claim_deadlines(web.clock())
+        driver.refresh()
+        wait_for(driver, "h1", "A person was called.")
+        take(driver, pictures(tmp_path) / "driver-price-still-holds.png")
+        driver.find_element(By.ID, "yes").click()
+        wait_for(driver, "h1", "Tow ordered.")
+
+
+def test_a_truck_that_still_comes_is_seen_by_both(tmp_path: Path) -> None:
+    folder = pictures(tmp_path)
+    with (
+        served(tmp_path) as (web, address),
+        browser(tmp_path / "driver") as driver,
+        browser(tmp_path / "operator", size=DESK_SCREEN) as operator,
+    ):
+        order_by_hand(driver, web.break_down())
+        web.desk.requested(1, "K7Q2", web.clock())
+        web.desk.provider_said("K7Q2", Tow.EN_ROUTE, 1, web.clock(), 20)
+        web.desk.call_off("incident-1", CallOff.DRIVER, web.clock())
+        web.desk.not_called_off(1, "The towing provider refuses: Our truck is there.", web.clock())
+        web.clock.move(minutes=6)
+        web.desk.claim_doubts(web.clock())
+        driver.refresh()
+        wait_for(driver, "h1", "A person was called.")
+        assert "the truck still comes" in text_of(driver, ".note")
+        take(driver, folder / "driver-silent-provider.png")
+        operator.get(f"{address}/operator")
+        wait_for(operator, "#line", "Live")
+        take(operator, folder / "operator-silent-provider.png")
+        operator.find_element(By.CSS_SELECTOR, ".what a").click()
+        wait_until(lambda: "said nothing for 6 min" in text_of(operator, ".why"), "the operator reads why")
+        operator.find_element(By.CSS_SELECTOR, "details.call-off summary").click()
+        take(operator, folder / "incident-silent-provider.png")
+        operator.find_element(By.CSS_SELECTOR, "details.call-off button").click()
+        wait_until(lambda: "is being called off by an operator" in text_of(operator, "dl"), "it is under way")
+        operator.find_element(By.CSS_SELECTOR, ".done button").click()
+        wait_for(operator, "h1", "Check-ins")
+
+
 def test_both_pages_fit_their_screens(tmp_path: Path) -> None:
-    folder = Path(os.environ.get(PICTURES_VARIABLE, tmp_path))
+    folder = pictures(tmp_path)
     with (
         served(tmp_path) as (web, address),
         browser(tmp_path / "driver", dark=True) as driver,

@@ -6,6 +6,7 @@ import pytest
 
 from hardshoulder_fleet.core.checkin import (
     NEEDS_A_PERSON,
+    CallOff,
     CheckIn,
     Happening,
     Tow,
@@ -16,16 +17,20 @@ from hardshoulder_fleet.core.checkin import (
 
 # A dot: it means nothing there. Read from the text of the check-in, not from its table.
 TABLE = """
-                 asked      safe       tow-wanted  tow-ordered emergency escalated  closed
-says-safe        safe       .          safe        .           .         safe       .
-wants-tow        tow-wanted tow-wanted .           .           .         tow-wanted .
-says-yes         .          .          tow-ordered .           .         .          .
-says-emergency   emergency  emergency  emergency   emergency   .         emergency  emergency
-no-answer        escalated  .          escalated   .           .         .          .
-no-help          .          .          escalated   escalated   .         .          .
-help-done        .          .          .           closed      .         .          .
-car-closed       closed     closed     closed      .           .         closed     .
-operator-done    closed     closed     closed      closed      closed    closed     .
+                 asked      safe       tow-wanted  tow-ordered emergency escalated   closed
+says-safe        safe       .          safe        .           .         safe        .
+wants-tow        tow-wanted tow-wanted .           .           .         tow-wanted  .
+says-yes         .          .          tow-ordered .           .         tow-ordered .
+says-emergency   emergency  emergency  emergency   emergency   .         emergency   emergency
+no-answer        escalated  .          escalated   .           .         .           .
+no-price         .          .          escalated   .           .         .           .
+tow-lost         .          .          .           escalated   .         .           .
+tow-doubtful     .          escalated  escalated   escalated   .         .           escalated
+tow-heard        .          .          tow-ordered .           .         tow-ordered .
+called-off       .          .          .           safe        .         safe        .
+help-done        .          .          .           closed      .         closed      .
+car-closed       closed     closed     closed      .           .         closed      .
+operator-done    closed     closed     closed      closed      closed    closed      .
 """
 HEAD, *LINES = [line.split() for line in TABLE.strip().splitlines()]
 EXPECTED = {
@@ -61,7 +66,10 @@ def test_only_a_person_ends_an_emergency(happening: Happening) -> None:
     assert next_step(CheckIn.EMERGENCY, happening) is CheckIn.EMERGENCY
 
 
-@pytest.mark.parametrize("before", [each for each in CheckIn if each is not CheckIn.TOW_WANTED])
+MAY_SHOW_A_PRICE = (CheckIn.TOW_WANTED, CheckIn.ESCALATED)
+
+
+@pytest.mark.parametrize("before", [each for each in CheckIn if each not in MAY_SHOW_A_PRICE])
 def test_nothing_is_ordered_before_a_price_is_shown(before: CheckIn) -> None:
     assert next_step(before, Happening.SAYS_YES) is before
 
@@ -94,6 +102,15 @@ def test_a_tow_can_fail_at_any_time(before: Tow, end: Tow) -> None:
     assert next_tow(before, end) is end
 
 
+NOT_WITH_A_TOW = {"says-safe", "wants-tow", "says-yes", "no-answer", "no-price", "car-closed"}
+
+
+@pytest.mark.parametrize(("before", "happening"), EXPECTED)
+def test_with_a_tow_on_its_way_an_old_page_moves_nothing(before: CheckIn, happening: Happening) -> None:
+    expected = before if happening.value in NOT_WITH_A_TOW else EXPECTED[before, happening]
+    assert next_step(before, happening, tow_open=True) is expected
+
+
 def test_what_a_tow_means_for_its_check_in() -> None:
     meanings = {tow: happening_of(tow) for tow in Tow}
     assert meanings == {
@@ -102,6 +119,17 @@ def test_what_a_tow_means_for_its_check_in() -> None:
         Tow.EN_ROUTE: None,
         Tow.ON_SITE: None,
         Tow.COMPLETED: Happening.HELP_DONE,
-        Tow.CANCELLED: Happening.NO_HELP,
-        Tow.FAILED: Happening.NO_HELP,
+        Tow.CANCELLED: Happening.TOW_LOST,
+        Tow.FAILED: Happening.TOW_LOST,
     }
+
+
+@pytest.mark.parametrize("end", [Tow.CANCELLED, Tow.FAILED])
+def test_what_the_end_of_a_tow_means_that_was_called_off(end: Tow) -> None:
+    assert {by: happening_of(end, by) for by in CallOff} == {
+        CallOff.DRIVER: Happening.CALLED_OFF,
+        CallOff.OPERATOR: Happening.TOW_LOST,
+        CallOff.CLOSING: None,
+        CallOff.SPARE: None,
+    }
+    assert {happening_of(Tow.COMPLETED, by) for by in CallOff} == {Happening.HELP_DONE}

@@ -3,16 +3,19 @@
 import sqlite3
 import threading
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
-from sqlalchemy import text
+from sqlalchemy import create_engine, select, text
 from sqlalchemy.exc import IntegrityError
 
-from hardshoulder_fleet.store.database import Database, DatabaseError, open_database
-from hardshoulder_fleet.store.tables import Base
+from hardshoulder_fleet.store.database import Database, DatabaseError, migrations, open_database
+from hardshoulder_fleet.store.lock import only_one
+from hardshoulder_fleet.store.tables import Base, ErrandKind, ErrandRow, ReportRow, TowRow
 
 
 @pytest.fixture
@@ -29,7 +32,7 @@ def test_the_migrations_make_what_the_tables_say(path: Path) -> None:
     with database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     with closing(sqlite3.connect(path)) as raw:
-        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0001",)]
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
     database.close()
 
 
@@ -49,6 +52,64 @@ def test_opening_again_keeps_what_is_there(path: Path) -> None:
     first.close()
     with opened(path).read() as session:
         assert session.execute(text("SELECT count FROM change")).all() == [(7,)]
+
+
+OLD_ROWS = """
+INSERT INTO check_in VALUES ('incident-1', 'car-7', 'tow-ordered', :t, :t, 1, 'event-1');
+INSERT INTO check_in VALUES ('incident-2', 'car-8', 'tow-ordered', :t, :t, 1, 'event-2');
+INSERT INTO check_in VALUES ('incident-3', 'car-9', 'closed', :t, :t, 1, 'event-3');
+INSERT INTO quote VALUES (1, 'incident-1', 'quote-1', 12900, 'EUR', 'Terms.', 45, :t, 1);
+INSERT INTO quote VALUES (2, 'incident-2', 'quote-2', 12900, 'EUR', 'Terms.', 45, :t, 1);
+INSERT INTO quote VALUES (3, 'incident-3', 'quote-3', 12900, 'EUR', 'Terms.', 45, :t, 1);
+INSERT INTO tow VALUES (1, 'incident-1', 1, 'order-1', 'en-route', 0, 'I order.', :t, :t);
+INSERT INTO tow VALUES (2, 'incident-2', 2, NULL, 'requested', 0, 'I order.', :t, :t);
+INSERT INTO tow VALUES (3, 'incident-3', 3, 'order-3', 'completed', 1, 'I order.', :t, :t);
+INSERT INTO report VALUES ('order-1', 1, 'assigned', :t);
+INSERT INTO errand VALUES (1, 'incident-2', 'request-tow', '2', :t, NULL, 1, NULL, NULL);
+"""
+
+
+def test_a_database_of_the_first_schema_is_migrated_with_its_tows(path: Path) -> None:
+    old = create_engine(f"sqlite:///{path}")
+    config = migrations()
+    with old.begin() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0001")
+        for statement in OLD_ROWS.strip().splitlines():
+            connection.exec_driver_sql(statement.replace(":t", "'2026-03-01 12:00:00.000000'"))
+    old.dispose()
+    database = opened(path)
+    then = datetime(2026, 3, 1, 12, tzinfo=UTC)
+    with database.read() as session:
+        tows = session.scalars(select(TowRow).order_by(TowRow.number)).all()
+        # The provider knows the orders that are there by their incident alone.
+        assert [tow.reference for tow in tows] == ["incident-1", "incident-2", "incident-3"]
+        assert {(tow.heard_at, tow.doubted, tow.unsettled, tow.called_off) for tow in tows} == {
+            (then, False, False, None)
+        }
+        assert [tow.doubt_at for tow in tows] == [then, then, None]
+        errands = session.scalars(select(ErrandRow).order_by(ErrandRow.number)).all()
+        assert [(errand.kind, errand.subject, errand.due_at, errand.attempts) for errand in errands] == [
+            (ErrandKind.REQUEST_TOW, "2", then, 1),
+            (ErrandKind.WATCH_TOW, "1", then, 0),
+        ]
+        assert session.get_one(ReportRow, ("order-1", 1)).eta_minutes is None
+    with database.engine.connect() as connection:
+        assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
+    database.close()
+
+
+def test_a_second_fleet_on_one_database_is_refused_until_the_first_is_gone(path: Path) -> None:
+    with (
+        only_one(path),
+        pytest.raises(DatabaseError, match=r"fleet\.sqlite3 is in use by another fleet; end that one"),
+        only_one(path),
+    ):
+        pass
+    with only_one(path):
+        assert path.with_name("fleet.sqlite3.lock").stat().st_mode & 0o777 == 0o600
+    with pytest.raises(DatabaseError, match="cannot be made: No such file"), only_one(path / "nowhere"):
+        pass
 
 
 def test_it_is_written_through_to_the_disk(path: Path) -> None:

@@ -15,8 +15,8 @@ from hardshoulder.core.actions import HazardState, State
 from hardshoulder.wire import IncidentEvent
 from hardshoulder_fleet.core.checkin import CheckIn, Happening, Tow
 from hardshoulder_fleet.core.views import CheckInView
-from hardshoulder_fleet.desk import Desk, DeskError, ErrandKind
-from hardshoulder_fleet.store import ordering, queues
+from hardshoulder_fleet.desk import Desk, DeskError, ErrandKind, Heard
+from hardshoulder_fleet.store import queues, towing
 from support.desks import ANSWER_WITHIN, CONSENT, after, car_says, make_desk, order_tow, quote
 
 NOW = after(11)
@@ -81,8 +81,8 @@ STORY = [
     car_says(1),
     car_says(2, hazards=HazardState.CONFIRMED),
     car_says(3, State.STRANDED),
-    car_says(4, State.STRANDED, event_id="one"),
-    car_says(4, State.ROLLING, event_id="two"),
+    car_says(4, State.STRANDED, event_id="event-1"),
+    car_says(4, State.ROLLING, event_id="event-2"),
     car_says(5, State.CLOSED),
     car_says(1, incident_id="incident-2"),
     car_says(7, State.STRANDED, incident_id="incident-2"),
@@ -270,8 +270,8 @@ def test_reports_late_doubled_and_before_the_order_is_noted(order: list[tuple[To
         desk = make_desk(Path(folder) / "fleet.sqlite3")
         order_tow(desk, NOW)
         for state, sequence in order[:early]:
-            assert not desk.provider_said("order-1", state, sequence, after(20))
-        desk.requested("incident-1", "order-1", after(21))
+            assert desk.provider_said("order-1", state, sequence, after(20)) is Heard.KEPT
+        desk.requested(1, "order-1", after(21))
         for state, sequence in order[early:]:
             desk.provider_said("order-1", state, sequence, after(22))
         view = seen(desk)
@@ -285,8 +285,8 @@ def test_reports_late_doubled_and_before_the_order_is_noted(order: list[tuple[To
 @pytest.mark.parametrize("end", [Tow.CANCELLED, Tow.FAILED])
 def test_a_tow_that_does_not_come_calls_a_person_and_another_may_be_ordered(desk: Desk, end: Tow) -> None:
     order_tow(desk, NOW)
-    desk.requested("incident-1", "order-1", NOW)
-    assert desk.provider_said("order-1", end, 1, after(20))
+    desk.requested(1, "order-1", NOW)
+    assert desk.provider_said("order-1", end, 1, after(20)) is Heard.TAKEN
     assert seen(desk).state is CheckIn.ESCALATED
     desk.answer("incident-1", Happening.WANTS_TOW, after(30))
     # That yes was for the tow that did not come.
@@ -295,12 +295,12 @@ def test_a_tow_that_does_not_come_calls_a_person_and_another_may_be_ordered(desk
     desk.keep_quote("incident-1", quote("quote-2"), after(30))
     view = desk.order("incident-1", "quote-2", CONSENT, after(31))
     assert view.tow is not None and (view.tow.state, view.tow.ordered_at) == (Tow.REQUESTED, after(31))
-    assert not desk.provider_said("order-1", Tow.ASSIGNED, 2, after(32))
+    assert desk.provider_said("order-1", Tow.ASSIGNED, 2, after(32)) is Heard.KNOWN
 
 
 def test_an_emergency_outlasts_the_tow(desk: Desk) -> None:
     order_tow(desk, NOW)
-    desk.requested("incident-1", "order-1", NOW)
+    desk.requested(1, "order-1", NOW)
     desk.answer("incident-1", Happening.SAYS_EMERGENCY, after(20))
     desk.provider_said("order-1", Tow.COMPLETED, 4, after(30))
     desk.take_event(car_says(2, State.CLOSED), after(31))
@@ -312,8 +312,22 @@ def test_an_emergency_outlasts_the_tow(desk: Desk) -> None:
 def test_no_price_to_be_had_calls_a_person(desk: Desk) -> None:
     desk.take_event(car_says(), NOW)
     desk.answer("incident-1", Happening.WANTS_TOW, NOW)
-    view = desk.no_help("incident-1", "The provider does not answer.", after(12))
+    assert desk.no_price("incident-1", "The provider does not answer.", after(12))
+    view = seen(desk)
     assert (view.state, view.answer_due_at) == (CheckIn.ESCALATED, None)
+    assert view.story[-1].what == "No price can be had; a person is called: The provider does not answer."
+
+
+def test_no_price_in_one_tab_leaves_a_price_or_an_order_of_another_alone(desk: Desk) -> None:
+    desk.take_event(car_says(), NOW)
+    desk.answer("incident-1", Happening.WANTS_TOW, NOW)
+    desk.keep_quote("incident-1", quote(), NOW)
+    before = seen(desk)
+    assert not desk.no_price("incident-1", "The provider does not answer.", after(12))
+    assert seen(desk) == before
+    ordered = desk.order("incident-1", "quote-1", CONSENT, after(13))
+    assert not desk.no_price("incident-1", "The provider does not answer.", after(1000))
+    assert seen(desk) == ordered
 
 
 def test_a_tow_nobody_has_asked_for_yet_goes_with_its_check_in(desk: Desk) -> None:
@@ -330,7 +344,7 @@ def test_a_report_with_an_absurd_number_is_refused(desk: Desk, sequence: int) ->
 
 
 def test_reports_of_unknown_orders_are_limited(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ordering, "STRAY_REPORTS_LIMIT", 2)
+    monkeypatch.setattr(towing, "STRAY_REPORTS_LIMIT", 2)
     for sequence in (1, 2):
         desk.provider_said("stray", Tow.ASSIGNED, sequence, NOW)
     with pytest.raises(DeskError, match=r"^This order is not known\.$"):
@@ -339,23 +353,24 @@ def test_reports_of_unknown_orders_are_limited(desk: Desk, monkeypatch: pytest.M
 
 def test_the_board_begins_with_who_needs_a_person(desk: Desk) -> None:
     names = {
-        "safe": Happening.SAYS_SAFE,
-        "emergency": Happening.SAYS_EMERGENCY,
-        "asked": None,
-        "closed": None,
-        "escalated": None,
+        "safe-1": Happening.SAYS_SAFE,
+        "emergency-2": Happening.SAYS_EMERGENCY,
+        "asked-3": None,
+        "closed-4": None,
+        "escalated-5": None,
     }
     for number, (name, says) in enumerate(names.items()):
         desk.take_event(car_says(incident_id=name), after(number))
         if says:
             desk.answer(name, says, after(number))
-    desk.operator_done("closed", "", after(5))
+    desk.operator_done("closed-4", "", after(5))
     # Only one of two deadlines is claimed: the older one.
-    desk.answer("asked", Happening.WANTS_TOW, after(6))
+    desk.answer("asked-3", Happening.WANTS_TOW, after(6))
     desk.claim_deadlines(after(4) + ANSWER_WITHIN)
-    assert [view.incident_id for view in desk.board(after(70))] == ["emergency", "escalated", "asked", "safe", "closed"]
+    begin = ["emergency-2", "escalated-5", "asked-3", "safe-1"]
+    assert [view.incident_id for view in desk.board(after(70))] == [*begin, "closed-4"]
     day_later = after(5) + timedelta(days=1)
-    assert [view.incident_id for view in desk.board(day_later)] == ["emergency", "escalated", "asked", "safe"]
+    assert [view.incident_id for view in desk.board(day_later)] == begin
 
 
 def test_every_change_is_told_after_its_commit(path: Path, desk: Desk) -> None:

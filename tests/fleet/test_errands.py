@@ -11,52 +11,18 @@ from pathlib import Path
 
 import pytest
 
-from hardshoulder_fleet.core.checkin import CheckIn, Happening, Tow
-from hardshoulder_fleet.core.views import CheckInView
+from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Happening, Tow
+from hardshoulder_fleet.deeds import ATTEMPTS, Deeds
 from hardshoulder_fleet.desk import Desk, ErrandKind
-from hardshoulder_fleet.errands import ATTEMPTS, Errands, GiveUp
+from hardshoulder_fleet.errands import Errands
 from hardshoulder_sim.processes import wait_until
-from support.desks import ANSWER_WITHIN, CONSENT, LEASE, after, car_says, make_desk, order_tow, quote
-
-NOW = after(11)
+from support.desks import ANSWER_WITHIN, CONSENT, LEASE, car_says, make_desk, order_tow, quote
+from support.tows import NOW, FakeProvider, World, refusal, slow
 
 
 @pytest.fixture
 def path(tmp_path: Path) -> Path:
     return tmp_path / "fleet.sqlite3"
-
-
-class World:
-    """A clock that a test moves, and what the errands did; `fails` holds what the next ones end with."""
-
-    def __init__(self, path: Path) -> None:
-        self.now = NOW
-        self.desk = make_desk(path)
-        self.sent: list[str] = []
-        self.requested: list[tuple[str, str]] = []
-        self.fails: list[Exception] = []
-        self.errands = Errands(self.desk, self.send_link, self.request_tow, lambda: self.now)
-
-    def send_link(self, view: CheckInView) -> None:
-        if self.fails:
-            raise self.fails.pop()
-        self.sent.append(view.incident_id)
-
-    def request_tow(self, view: CheckInView) -> str:
-        if self.fails:
-            raise self.fails.pop()
-        assert view.quote is not None
-        self.requested.append((view.quote.quote_id, view.incident_id))
-        return f"order-{view.incident_id}"
-
-    def run_all(self) -> None:
-        while self.errands.run_due():
-            pass
-
-    def view(self) -> CheckInView:
-        view = self.desk.view("incident-1")
-        assert view is not None
-        return view
 
 
 @pytest.fixture
@@ -157,6 +123,16 @@ def test_what_a_killed_process_had_claimed_is_taken_up_again(path: Path) -> None
     desk._database.close()
 
 
+def test_the_only_fleet_on_a_database_need_not_wait_for_a_dead_one(path: Path) -> None:
+    desk = make_desk(path)
+    order_tow(desk, NOW)
+    assert len(desk.claim_errands(NOW)) == 2
+    assert desk.claim_errands(NOW) == []
+    desk.take_over(NOW)
+    assert [errand.attempt for errand in desk.claim_errands(NOW)] == [2, 2]
+    desk._database.close()
+
+
 @contextmanager
 def python(program: str, *arguments: str) -> Iterator["subprocess.Popen[bytes]"]:
     """A process of its own that knows our packages."""
@@ -174,38 +150,39 @@ def test_a_link_is_sent_and_a_tow_is_requested(world: World) -> None:
     world.run_all()
     world.run_all()
     assert world.sent == ["incident-1"]
-    assert world.requested == [("quote-1", "incident-1")]
+    assert world.provider.asked == [("request", "quote-1 incident-1/1")]
     view = world.view()
-    assert view.tow is not None and view.tow.order_ref == "order-incident-1"
+    assert view.tow is not None and view.tow.order_ref == "order-1"
     assert [entry.what for entry in view.story if entry.who in ("fleet", "provider")] == [
         "Check-in opened.",
         "Asked the driver.",
-        "Tow requested, order order-incident-1.",
+        "Tow requested, order order-1.",
     ]
-    assert world.desk.next_due() is None
+    assert world.desk.next_due() == NOW + world.desk.patience.ask_tow
 
 
 def test_a_deed_that_was_not_noted_is_asked_for_again_with_the_same_words(world: World) -> None:
     order_tow(world.desk, NOW)
     [link, tow] = world.desk.claim_errands(NOW)
-    world.request_tow(tow.view)
+    assert tow.tow is not None
+    world.provider.request(tow.tow.quote_id, tow.tow.reference)
     # It dies here, before it can note the answer.
     world.now = NOW + LEASE
     world.run_all()
-    assert world.requested == [("quote-1", "incident-1")] * 2
+    assert world.provider.asked == [("request", "quote-1 incident-1/1")] * 2
     # The slow one was not dead after all: it says the same, and that changes nothing.
-    before = world.view()
-    world.desk.requested("incident-1", "order-incident-1", world.now)
+    before, due = world.view(), world.desk.next_due()
+    world.desk.requested(1, "order-1", world.now)
     world.desk.errand_failed(link, "slow", world.now, world.now)
+    world.desk.errand_again(tow, world.now)
     world.desk.errand_done(tow, world.now)
-    assert world.view() == before
-    assert world.desk.next_due() is None
+    assert (world.view(), world.desk.next_due()) == (before, due)
 
 
 def test_what_fails_is_tried_again_with_growing_pauses(world: World) -> None:
     world.desk.take_event(car_says(), NOW)
     world.desk.answer("incident-1", Happening.SAYS_SAFE, NOW)
-    world.fails = [OSError("channel away")] * 8
+    world.link_fails = [OSError("channel away")] * 8
     pauses_s = []
     while not world.sent:
         world.run_all()
@@ -218,13 +195,19 @@ def test_what_fails_is_tried_again_with_growing_pauses(world: World) -> None:
 
 
 @pytest.mark.parametrize(
-    ("failure", "attempts"), [(GiveUp("Refused."), 1), (OSError("away"), ATTEMPTS[ErrandKind.REQUEST_TOW])]
+    ("failure", "attempts", "fate"),
+    [
+        (refusal("No."), 1, "The order failed"),
+        (slow(), ATTEMPTS[ErrandKind.REQUEST_TOW], "The order failed, and it may have been heard"),
+        (OSError("away"), ATTEMPTS[ErrandKind.REQUEST_TOW], "The order failed, and it may have been heard"),
+    ],
 )
-def test_a_tow_that_cannot_be_requested_calls_a_person(world: World, failure: Exception, attempts: int) -> None:
-    order_tow(world.desk, NOW)
-    [link] = world.desk.claim_errands(NOW, limit=1)
-    world.desk.errand_done(link, NOW)
-    world.fails = [failure] * 100
+def test_a_tow_that_cannot_be_requested_calls_a_person(
+    world: World, failure: Exception, attempts: int, fate: str
+) -> None:
+    world.break_down()
+    world.say_yes()
+    world.provider.fails = [failure] * 100
     for _ in range(attempts):
         assert world.view().state is CheckIn.TOW_ORDERED
         world.now = world.desk.next_due() or world.now
@@ -232,29 +215,26 @@ def test_a_tow_that_cannot_be_requested_calls_a_person(world: World, failure: Ex
     view = world.view()
     assert view.state is CheckIn.ESCALATED
     assert view.tow is not None and view.tow.state is Tow.FAILED
-    assert view.story[-1].what == f"No tow can be had; a person is called: {failure}"
-    assert world.desk.next_due() is None
-    assert len(world.fails) == 100 - attempts
+    assert view.story[-1].what == f"{fate}; a person is called: {failure}"
+    assert len(world.provider.fails) == 100 - attempts
 
 
 def test_an_emergency_does_not_take_the_tow_away(world: World) -> None:
     order_tow(world.desk, NOW)
     world.desk.answer("incident-1", Happening.SAYS_EMERGENCY, NOW)
     world.run_all()
-    assert world.requested == [("quote-1", "incident-1")]
+    assert world.provider.calls("request") == ["quote-1 incident-1/1"]
 
 
 def test_the_threads_wake_by_themselves(path: Path) -> None:
-    desk = make_desk(path)
-    sent, asked = threading.Event(), threading.Event()
+    desk, provider, sent = make_desk(path), FakeProvider(), threading.Event()
 
-    def request_tow(_view: CheckInView) -> str:
-        asked.set()
-        return "order-1"
+    def clock() -> datetime:
+        return datetime.now(UTC)
 
-    errands = Errands(desk, lambda _view: sent.set(), request_tow, lambda: datetime.now(UTC))
+    errands = Errands(desk, Deeds(desk, lambda _view: sent.set(), provider, clock), clock)
     errands.start()
-    now = datetime.now(UTC)
+    now = clock()
     # The answer is due a second from now.
     desk.take_event(car_says(), now - ANSWER_WITHIN + timedelta(seconds=1))
     assert sent.wait(20)
@@ -262,8 +242,9 @@ def test_the_threads_wake_by_themselves(path: Path) -> None:
     desk.answer("incident-1", Happening.WANTS_TOW, now)
     desk.keep_quote("incident-1", quote(valid_until=now + timedelta(hours=1)), now)
     desk.order("incident-1", "quote-1", CONSENT, now)
-    assert asked.wait(20)
-    wait_until(lambda: desk.next_due() is None, "the answer is noted")
+    wait_until(lambda: bool((view := desk.view("incident-1")) and view.tow and view.tow.order_ref), "it is noted")
+    desk.call_off("incident-1", CallOff.DRIVER, clock())
+    wait_until(lambda: state_of(desk) is CheckIn.SAFE, "the tow is called off")
     errands.stop()
     desk._database.close()
 

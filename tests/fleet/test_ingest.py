@@ -4,66 +4,24 @@ import json
 import os
 import subprocess
 import sys
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Self
 
 import pytest
-from paho.mqtt.client import Client, MQTTMessage
-from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from sqlalchemy.exc import OperationalError
 
 from hardshoulder.core.actions import State
 from hardshoulder.events import presence_event
-from hardshoulder.wire import EVENT_LIMIT_BYTES, AckData, IncidentEvent, encode, parse_ack, topic
+from hardshoulder.wire import EVENT_LIMIT_BYTES, AckData, IncidentEvent, encode, topic
 from hardshoulder_fleet.desk import Desk
 from hardshoulder_fleet.ingest import BrokerSettings, Ingest, IngestError
+from hardshoulder_fleet.store.queues import BEGINNING_BYTES
 from hardshoulder_sim.processes import Broker, wait_until
 from support.desks import car_says, make_desk
 from support.incidents import BEGIN
-
-
-class Car:
-    """Publishes what a test wants, and hears its acknowledgements."""
-
-    def __init__(self, port: int, vehicle: str = "car-7") -> None:
-        self.acks: list[AckData] = []
-        self._ready = threading.Event()
-        self._topic, self._ack = topic(vehicle, "incident"), topic(vehicle, "ack")
-        self._port = port
-        self._client = Client(CallbackAPIVersion.VERSION2, protocol=MQTTProtocolVersion.MQTTv5)
-        self._client.on_connect = lambda client, *_: client.subscribe(self._ack, qos=1)
-        self._client.on_subscribe = lambda *_: self._ready.set()
-        self._client.on_message = self._on_message
-
-    def __enter__(self) -> Self:
-        self._client.connect("127.0.0.1", self._port)
-        self._client.loop_start()
-        assert self._ready.wait(20)
-        return self
-
-    def __exit__(self, *_error: object) -> None:
-        self._client.disconnect()
-        self._client.loop_stop()
-
-    def say(self, *events: IncidentEvent) -> None:
-        """Incident events, as they are."""
-        for event in events:
-            self.send(encode(event))
-
-    def send(self, payload: bytes) -> None:
-        """Anything on the incident's topic; returns when the broker has it."""
-        self._client.publish(self._topic, payload, qos=1).wait_for_publish(20)
-
-    def heard(self) -> list[tuple[str, int]]:
-        """Incident and sequence of each acknowledgement so far."""
-        return [(ack.incident_id, ack.sequence) for ack in list(self.acks)]
-
-    def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
-        self.acks.append(parse_ack(bytes(message.payload)))
+from support.talking_car import Car
 
 
 @pytest.fixture
@@ -96,10 +54,10 @@ def listening(desk: Desk, port: int, *, connected: bool = True) -> Iterator[Inge
         ingest.stop()
 
 
-def rejected(desk: Desk) -> list[tuple[str, str, int]]:
+def rejected(desk: Desk) -> list[tuple[str, str, int, str]]:
+    query = "SELECT topic, reason, payload_bytes, beginning FROM rejected ORDER BY number"
     with desk._database.engine.connect() as connection:
-        rows = connection.exec_driver_sql("SELECT topic, reason, payload_bytes FROM rejected ORDER BY number").all()
-    return [(row[0], row[1], row[2]) for row in rows]
+        return [(row[0], row[1], row[2], row[3]) for row in connection.exec_driver_sql(query).all()]
 
 
 def events_in(path: Path) -> list[str]:
@@ -119,7 +77,10 @@ def test_an_alert_is_in_the_database_before_the_car_may_forget_it(broker: Broker
         assert (ingest.taken, ingest.duplicates, ingest.rejected) == (1, 0, 0)
 
 
-def test_duplicates_are_acknowledged_again_and_gaps_are_known(broker: Broker, desk: Desk, path: Path) -> None:
+def test_duplicates_are_acknowledged_again_and_gaps_are_known(
+    broker: Broker, desk: Desk, path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", "hardshoulder_fleet.ingest")
     with Car(broker.port) as car, listening(desk, broker.port) as ingest:
         car.say(car_says(4, State.STRANDED), car_says(1), car_says(1), car_says(4, State.STRANDED), car_says(2))
         wait_until(lambda: len(car.acks) == 5, "five acknowledgements")
@@ -129,11 +90,23 @@ def test_duplicates_are_acknowledged_again_and_gaps_are_known(broker: Broker, de
     assert view is not None
     assert (view.gaps, view.car_state) == ((3,), "stranded")
     assert events_in(path) == ["incident-1-1", "incident-1-2", "incident-1-4"]
+    said = [line for line in caplog.messages if "vehicle=car-7" in line]
+    words = ("taken", "taken", "known already", "known already", "taken")
+    assert said == [
+        f"{word}: vehicle=car-7 incident=incident-1 sequence={number}"
+        for word, number in zip(words, (4, 1, 1, 4, 2), strict=True)
+    ]
 
 
 def of_version(version: int) -> bytes:
     event = json.loads(encode(car_says()))
     event["data"]["schema_version"] = version
+    return json.dumps(event).encode()
+
+
+def of_incident(incident_id: str, event_id: str = "event-1") -> bytes:
+    event = json.loads(encode(car_says()))
+    event["id"], event["data"]["incident_id"] = event_id, incident_id
     return json.dumps(event).encode()
 
 
@@ -147,6 +120,7 @@ def of_type(name: str) -> bytes:
         (of_version(2), "schema_version"),
         (of_type("org.hardshoulder.incident.v2"), "The event cannot be read"),
         (encode(car_says()).ljust(EVENT_LIMIT_BYTES + 1), f"{EVENT_LIMIT_BYTES} are the limit"),
+        (of_type("a\nb" * 50_000), "The event cannot be read"),
         (b"", "The event cannot be read"),
         (b"<html>no</html>", "Invalid JSON"),
         (b"\xff\xfe", "The event cannot be read"),
@@ -154,6 +128,11 @@ def of_type(name: str) -> bytes:
         (encode(car_says(vehicle="car-8")), "not the one of 'car-8'"),
         (encode(car_says(10**18)), "is above"),
         (encode(presence_event("car-7", online=True, at=BEGIN)), "An incident was expected"),
+        (of_incident(".."), "incident_id: String should match pattern"),
+        (of_incident("../../etc/1"), "incident_id: String should match pattern"),
+        (of_incident("incident-1\ntaken: incident=2"), "incident_id: String should match pattern"),
+        (of_incident("1" * 129), "incident_id: String should match pattern"),
+        (of_incident("incident-1", event_id="event 1"), "id: String should match pattern"),
     ],
 )
 def test_what_cannot_be_an_alert_is_kept_and_not_acknowledged(
@@ -165,11 +144,12 @@ def test_what_cannot_be_an_alert_is_kept_and_not_acknowledged(
         wait_until(lambda: bool(car.acks), "what comes after it is heard")
         assert car.heard() == [("incident-1", 1)]
         assert (ingest.taken, ingest.rejected) == (1, 1)
-    [(where, why, size_bytes)] = rejected(desk)
+    [(where, why, size_bytes, beginning)] = rejected(desk)
     assert (where, size_bytes) == (topic("car-7", "incident"), len(payload))
+    assert beginning == payload[:BEGINNING_BYTES].decode(errors="replace")
     assert reason in why
     [line] = [record.getMessage() for record in caplog.records if record.levelname == "WARNING"]
-    assert line.startswith("rejected a message") and "\n" not in line
+    assert line.startswith("rejected a message") and "\n" not in line and len(line) < 600
     # It would never get better: the broker does not send it again.
     with listening(desk, broker.port) as ingest, Car(broker.port) as car:
         car.say(car_says(2))

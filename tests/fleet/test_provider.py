@@ -10,7 +10,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from itertools import pairwise
 from pathlib import Path
 
 import httpx
@@ -20,9 +19,7 @@ from hardshoulder_fleet.__main__ import main
 from hardshoulder_fleet.assistance.http import HttpProvider
 from hardshoulder_fleet.assistance.interface import NoHelp, Why
 from hardshoulder_fleet.core.checkin import Tow
-from hardshoulder_fleet.core.views import Price
-from hardshoulder_fleet.provider.settings import Pauses, Retry
-from hardshoulder_fleet.provider.tariff import OutOfReachError, Position, Tariff, distance_km
+from hardshoulder_fleet.core.views import Order, Price
 from hardshoulder_sim.fleet_processes import ProviderProcess
 from hardshoulder_sim.processes import wait_until
 
@@ -147,8 +144,8 @@ def test_a_tow_is_told_from_assigned_to_completed_and_signed(provider: Towing, r
     with client_of(provider, receiver) as client:
         order_ref = order(client)
         wait_for(receiver, order_ref, WHOLE)
-        assert client.status(order_ref) is Tow.COMPLETED
-        assert client.cancel(order_ref) is Tow.COMPLETED
+        assert client.status(order_ref).state is Tow.COMPLETED
+        assert client.cancel(order_ref).state is Tow.COMPLETED
         reports = [client.hear(*pair) for pair in zip(receiver.bodies, receiver.signatures, strict=True)]
     for body, signature in zip(receiver.bodies, receiver.signatures, strict=True):
         assert signature == "sha256=" + hmac.new(SECRET, body, hashlib.sha256).hexdigest()
@@ -186,7 +183,7 @@ def test_a_killed_provider_goes_on_where_it_was(
         go_on.set()
         provider.start()
         wait_for(receiver, order_ref, WHOLE)
-        assert client.status(order_ref) is Tow.COMPLETED
+        assert client.status(order_ref).state is Tow.COMPLETED
     assert receiver.times_told(after) == 2
     assert len(receiver.bodies) == len(WHOLE) + 1
     assert len(set(receiver.bodies)) == len(WHOLE), "told again, a report is the same to the byte"
@@ -208,7 +205,7 @@ def test_a_receiver_that_is_away_hears_everything_later(provider: Towing, receiv
     with client_of(provider, receiver) as client:
         order_ref = order(client)
         wait_until(lambda: provider.log().count("report not heard") >= 2, "it tried again")
-        wait_until(lambda: client.status(order_ref) is Tow.COMPLETED, "the tow did not wait for the receiver")
+        wait_until(lambda: client.status(order_ref).state is Tow.COMPLETED, "the tow did not wait for the receiver")
         receiver.start()
         wait_for(receiver, order_ref, WHOLE)
     assert len(receiver.bodies) == len(WHOLE)
@@ -242,14 +239,42 @@ def test_a_cancelled_tow_is_told_and_stays_cancelled(lasting: Towing, receiver: 
     with client_of(lasting, receiver) as client:
         quote = quote_id(client)
         order_ref = client.request(quote, "incident-1")
-        assert client.status(order_ref) is Tow.REQUESTED
-        assert client.cancel(order_ref) is Tow.CANCELLED
+        assert client.status(order_ref).state is Tow.REQUESTED
+        assert client.cancel(order_ref).state is Tow.CANCELLED
         wait_for(receiver, order_ref, ["cancelled"])
-        assert client.cancel(order_ref) is Tow.CANCELLED
+        assert client.cancel(order_ref).state is Tow.CANCELLED
         assert client.request(quote, "incident-1") == order_ref, "a late repetition brings no truck"
-        assert client.status(order_ref) is Tow.CANCELLED
+        assert client.status(order_ref).state is Tow.CANCELLED
         assert order(client) != order_ref, "a new price does"
     assert len(receiver.bodies) == 1
+
+
+def test_an_order_is_found_by_the_reference_it_was_placed_under(lasting: Towing, receiver: Receiver) -> None:
+    with client_of(lasting, receiver) as client:
+        assert client.find("incident-1/1") is None
+        first, second = order(client, "incident-1/1"), order(client, "incident-1/2")
+        assert first != second, "each order has a reference of its own"
+        assert client.find("incident-1/1") == Order(first, Tow.REQUESTED)
+        client.cancel(first)
+        lasting.kill()
+        lasting.start()
+        assert client.find("incident-1/1") == Order(first, Tow.CANCELLED)
+        assert client.find("incident-1/2") == Order(second, Tow.REQUESTED)
+
+
+@pytest.mark.slow
+def test_a_truck_that_is_there_is_not_called_off(tmp_path: Path, receiver: Receiver) -> None:
+    with Towing(tmp_path, 1.0) as process, client_of(process, receiver) as client:
+        order_ref = order(client)
+        wait_for(receiver, order_ref, WHOLE[:1])
+        assert (client.status(order_ref).eta_minutes or 0) > 10
+        wait_for(receiver, order_ref, WHOLE[:3])
+        error = refused(lambda: client.cancel(order_ref))
+        assert (error.sentence, error.may_pass) == (
+            "The towing provider refuses: Our truck is with the car already.",
+            False,
+        )
+        wait_for(receiver, order_ref, WHOLE)
 
 
 @pytest.mark.slow
@@ -370,31 +395,3 @@ def test_wrong_numbers_are_refused(wrong: str, capsys: pytest.CaptureFixture[str
     with pytest.raises(SystemExit):
         main(["provider", "--port", "1", "--database", "d", "--secret-file", "s", wrong])
     assert "expected" in capsys.readouterr().err
-
-
-# Figures ------------------------------------------------------------------------------------
-
-
-def test_distances_are_those_of_the_globe() -> None:
-    munich, berlin = Position(48.137, 11.575), Position(52.520, 13.405)
-    assert distance_km(munich, berlin) == pytest.approx(504, abs=2)
-    assert distance_km(munich, munich) == 0
-    assert distance_km(Position(0, 0), Position(0, 180)) == pytest.approx(20015, abs=1)
-    assert distance_km(Position(0, 179.9), Position(0, -179.9)) == pytest.approx(22.2, abs=0.1)
-
-
-def test_farther_is_dearer_and_later_until_nobody_goes() -> None:
-    tariff = Tariff()
-    places = [Position(tariff.depot.latitude + degrees, tariff.depot.longitude) for degrees in (0, 0.1, 0.5, 1.2)]
-    offers = [tariff.offer(place) for place in places]
-    assert all(near.price.amount_minor < far.price.amount_minor for near, far in pairwise(offers))
-    assert all(near.arrives_within_minutes < far.arrives_within_minutes for near, far in pairwise(offers))
-    assert "your position is not known" in tariff.offer(None).terms
-    with pytest.raises(OutOfReachError, match="our trucks go 150 km"):
-        tariff.offer(Position(0, 0))
-
-
-def test_the_pace_is_realistic_unless_told_otherwise_and_patience_has_an_end() -> None:
-    assert [Pauses().after(state) for state in Tow] == [60, 180, 1200, 1500, None, None, None]
-    assert Pauses.all(0.2).after(Tow.EN_ROUTE) == 0.2
-    assert [Retry().after(attempts) for attempts in (1, 2, 3, 8, 100_000)] == [0.5, 1.0, 2.0, 60.0, 60.0]

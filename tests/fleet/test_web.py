@@ -15,51 +15,13 @@ from hardshoulder.core.actions import HazardState
 from hardshoulder_fleet.assistance.interface import NoHelp, Why
 from hardshoulder_fleet.assistance.webhook import SIGNATURE_HEADER, sign
 from hardshoulder_fleet.core.checkin import CheckIn, Happening, Tow
-from hardshoulder_fleet.core.views import CheckInView, Quote
+from hardshoulder_fleet.core.views import Quote
 from hardshoulder_fleet.web import words
 from hardshoulder_fleet.web.guard import BODY_LIMIT_BYTES
 from hardshoulder_fleet.web.operator import Bell, OperatorsList
 from hardshoulder_fleet.web.settings import WebSettings
 from support.browser import SECRET, Web, stranded
-
-
-class Driver:
-    """Somebody with a link and thumbs."""
-
-    def __init__(self, web: Web, link: str) -> None:
-        self.web = web
-        self.path = link.removeprefix("http://testserver")
-        self.client = TestClient(web.app, raise_server_exceptions=False)
-
-    def page(self) -> str:
-        """The page as it stands."""
-        answer: Response = self.client.get(self.path)
-        assert answer.status_code == 200
-        return answer.text
-
-    def hidden(self, name: str) -> str:
-        """A hidden field of the page's forms."""
-        found = re.search(f'name="{name}" value="([^"]*)"', self.page())
-        assert found, name
-        return found[1]
-
-    def tap(self, answer: str) -> Response:
-        """One of the answers; follows the redirect as a browser does."""
-        data = {"form": self.hidden("form"), "answer": answer}
-        went: Response = self.client.post(f"{self.path}/answer", data=data)
-        return went
-
-    def order(self, quote_id: str | None = None) -> Response:
-        """The yes to a price."""
-        data = {"form": self.hidden("form"), "quote_id": quote_id or self.hidden("quote_id")}
-        went: Response = self.client.post(f"{self.path}/order", data=data)
-        return went
-
-    def view(self) -> CheckInView:
-        """What the desk knows."""
-        found = self.web.desk.view("incident-1")
-        assert found
-        return found
+from support.drivers import Driver
 
 
 @pytest.fixture
@@ -189,13 +151,25 @@ def test_a_price_that_fails_in_one_tab_ends_no_tow_ordered_in_another(
     assert "Tow ordered." in page and "Nothing was ordered" not in page
 
 
-def test_a_yes_that_comes_too_late_is_told_that_nothing_was_ordered(driver: Driver) -> None:
+def test_a_yes_counts_as_long_as_the_price_holds(driver: Driver) -> None:
     driver.tap("tow")
-    quote_id = driver.hidden("quote_id")
     driver.web.clock.move(seconds=95)
     assert driver.web.desk.claim_deadlines(driver.web.clock(), 1)
+    page = driver.page()
+    assert "A person was called." in page and "129.00 EUR" in page and "You have 8 minutes to decide." in page
+    assert "Tow ordered." in driver.order().text
+    assert driver.view().state is CheckIn.TOW_ORDERED
+
+
+def test_a_yes_after_the_price_has_ended_is_told_that_nothing_was_ordered(driver: Driver) -> None:
+    driver.tap("tow")
+    quote_id = driver.hidden("quote_id")
+    driver.web.clock.move(minutes=9, seconds=30)
+    assert driver.web.desk.claim_deadlines(driver.web.clock(), 1)
+    assert "You have less than a minute to decide." in driver.page()
+    driver.web.clock.move(seconds=30)
     page = driver.order(quote_id).text
-    assert "A person was called." in page and "Nothing was ordered." in page
+    assert "A person was called." in page and "Nothing was ordered." in page and "EUR" not in page
     assert driver.view().tow is None
 
 
@@ -216,7 +190,7 @@ def test_the_tow_is_followed_to_its_end(driver: Driver) -> None:
     driver.tap("tow")
     driver.order()
     desk, now = driver.web.desk, driver.web.clock
-    desk.requested("incident-1", "T-1", now())
+    desk.requested(1, "T-1", now())
     desk.provider_said("T-1", Tow.EN_ROUTE, 1, now())
     now.move(minutes=5)
     assert "within 30 minutes" in driver.page()
@@ -226,7 +200,8 @@ def test_the_tow_is_followed_to_its_end(driver: Driver) -> None:
     assert "The truck is with you." in driver.page()
     desk.provider_said("T-1", Tow.COMPLETED, 3, now())
     page = driver.page()
-    assert "Your tow is completed." in page and "http-equiv" not in page
+    assert "Your tow is completed." in page and "Tow completed. <time" in page and "0 s ago</time>" in page
+    assert "UTC" not in page.split("What happened")[1]
 
 
 def test_links_that_open_nothing_still_name_the_number(driver: Driver) -> None:
@@ -278,24 +253,26 @@ def test_the_list_shows_who_needs_a_person_first(driver: Driver) -> None:
 def test_an_operator_reads_the_story_and_closes_it(driver: Driver) -> None:
     driver.tap("tow")
     driver.order()
-    page = driver.client.get("/operator/incident-1").text
+    page = driver.client.get("/operator/incident/incident-1").text
     assert "Agreed by the driver" in page and "Yes to a tow" in page and "0 rpm" in page
+    assert "Ruleset 1<" in page
     form = re.search('name="form" value="([^"]*)"', page)
     assert form
-    refused = driver.client.post("/operator/incident-1/done", data={"form": driver.hidden("form"), "note": "x"})
+    address = "/operator/incident/incident-1/done"
+    refused = driver.client.post(address, data={"form": driver.hidden("form"), "note": "x"})
     assert refused.status_code == 403 and driver.view().state is CheckIn.TOW_ORDERED
-    done = driver.client.post("/operator/incident-1/done", data={"form": form[1], "note": "fetched by a friend"})
+    done = driver.client.post(address, data={"form": form[1], "note": "fetched by a friend"})
     assert done.url.path == "/operator" and driver.view().state is CheckIn.CLOSED
-    assert driver.client.get("/operator/nobody").status_code == 404
+    assert driver.client.get("/operator/incident/nobody").status_code == 404
 
 
 def test_the_list_is_for_operators_alone(tmp_path: Path) -> None:
     web = Web(tmp_path, operator_token="open sesame")
     web.break_down()
     client = TestClient(web.app)
-    paths = ("/operator", "/operator/incident-1", "/operator/events")
+    paths = ("/operator", "/operator/incident/incident-1", "/operator/events")
     assert [client.get(path).status_code for path in paths] == [401] * 3
-    assert client.post("/operator/incident-1/done", data={"form": "x"}).status_code == 401
+    assert client.post("/operator/incident/incident-1/done", data={"form": "x"}).status_code == 401
     assert client.get("/operator", headers={"Authorization": "Bearer open sesame"}).status_code == 200
     assert client.post("/operator/sign-in", data={"token": "wrong"}).status_code == 401
     signed_in = client.post("/operator/sign-in", data={"token": "open sesame"})
@@ -310,7 +287,7 @@ def report(**fields: object) -> bytes:
 def test_the_webhook_takes_what_is_signed(driver: Driver) -> None:
     driver.tap("tow")
     driver.order()
-    driver.web.desk.requested("incident-1", "T-1", driver.web.clock())
+    driver.web.desk.requested(1, "T-1", driver.web.clock())
 
     def post(body: bytes, signature: str | None = None) -> Response:
         headers = {SIGNATURE_HEADER: signature or sign(body, SECRET)}

@@ -8,7 +8,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 
 from hardshoulder_fleet.assistance.interface import NoHelp, Why
 from hardshoulder_fleet.core.checkin import Tow
-from hardshoulder_fleet.core.views import Price, Quote
+from hardshoulder_fleet.core.views import Order, Price, Quote
 
 # ISO 4217 currencies whose minor unit is not a hundredth. A price in one of them would be shown wrongly.
 _NOT_HUNDREDTHS = re.compile(
@@ -41,6 +41,10 @@ Reference = Annotated[str, Field(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
 """A provider's name for something of its own; nothing in it could mean another path."""
 
 
+EtaMinutes = Annotated[int, Field(ge=0, le=24 * 60)]
+"""Until the truck is there."""
+
+
 class _Answer(BaseModel):
     """What a provider says; a newer one may say more than this fleet understands."""
 
@@ -70,10 +74,21 @@ class QuoteAnswer(_Answer):
 
 
 class OrderAnswer(_Answer):
-    """The answer to everything that concerns an order."""
+    """The answer to everything that concerns an order. eta_minutes: until the truck is there."""
 
     order_ref: Reference
     state: Tow
+    eta_minutes: EtaMinutes | None = None
+
+    def order(self) -> Order:
+        """As the fleet knows it."""
+        return Order(self.order_ref, self.state, self.eta_minutes)
+
+
+class FindAnswer(_Answer):
+    """The answer to the question for an order by its reference; null: there is none."""
+
+    order: OrderAnswer | None
 
 
 class RefusalAnswer(_Answer):

@@ -4,9 +4,10 @@ import math
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Self
-from urllib.parse import quote as as_path_step
+from urllib.parse import quote as escaped
 
 from hardshoulder_fleet.assistance.answers import (
+    FindAnswer,
     OrderAnswer,
     QuoteAnswer,
     RefusalAnswer,
@@ -15,8 +16,7 @@ from hardshoulder_fleet.assistance.answers import (
 from hardshoulder_fleet.assistance.exchange import Exchange, Reply
 from hardshoulder_fleet.assistance.interface import NoHelp, Why
 from hardshoulder_fleet.assistance.webhook import ReportData, read_report
-from hardshoulder_fleet.core.checkin import Tow
-from hardshoulder_fleet.core.views import Quote
+from hardshoulder_fleet.core.views import Order, Quote
 
 _GONE = 410
 _SERVER_ERROR = 500
@@ -57,11 +57,15 @@ class HttpProvider:
         order = {"quote_id": quote_id, "reference": reference, "callback_url": self._callback_url}
         return read_answer(OrderAnswer, self._ask("POST", "/orders", order)).order_ref
 
-    def status(self, order_ref: str) -> Tow:
-        return self._order(order_ref, self._ask("GET", f"/orders/{as_path_step(order_ref, safe='')}"))
+    def status(self, order_ref: str) -> Order:
+        return self._order(order_ref, self._ask("GET", f"/orders/{escaped(order_ref, safe='')}"))
 
-    def cancel(self, order_ref: str) -> Tow:
-        return self._order(order_ref, self._ask("POST", f"/orders/{as_path_step(order_ref, safe='')}/cancel", {}))
+    def cancel(self, order_ref: str) -> Order:
+        return self._order(order_ref, self._ask("POST", f"/orders/{escaped(order_ref, safe='')}/cancel", {}))
+
+    def find(self, reference: str) -> Order | None:
+        answer = read_answer(FindAnswer, self._ask("GET", f"/orders?reference={escaped(reference, safe='')}"))
+        return None if answer.order is None else answer.order.order()
 
     def hear(self, body: bytes, signature: str) -> ReportData:
         """What came in at the webhook. Raises BadReportError for a wrong signature or an unreadable report."""
@@ -71,11 +75,11 @@ class HttpProvider:
         """Ends its connections and its thread."""
         self._exchange.close()
 
-    def _order(self, order_ref: str, body: bytes) -> Tow:
+    def _order(self, order_ref: str, body: bytes) -> Order:
         order = read_answer(OrderAnswer, body)
         if order.order_ref != order_ref:
             raise NoHelp("The towing provider answered for another order than the one asked about.", Why.UNREADABLE)
-        return order.state
+        return order.order()
 
     def _ask(self, method: str, path: str, content: Mapping[str, object] | None = None) -> bytes:
         """The body of an answer in JSON that means yes. Raises NoHelp."""

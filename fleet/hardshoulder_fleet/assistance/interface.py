@@ -7,8 +7,7 @@ it is made from a thread that may wait, never inside a transaction and never on 
 from enum import Enum
 from typing import Protocol
 
-from hardshoulder_fleet.core.checkin import Tow
-from hardshoulder_fleet.core.views import Quote
+from hardshoulder_fleet.core.views import Order, Quote
 
 
 class Why(Enum):
@@ -52,13 +51,18 @@ class Assistance(Protocol):
     def request(self, quote_id: str, reference: str) -> str:
         """Orders the quoted tow, at the driver's cost; the provider's name for the order.
 
-        reference: the incident's id. A repeated request of one reference and quote gives the order
-        that is there already. Another quote under the same reference gives a new order only where
-        the earlier one was cancelled or has failed.
+        reference: our name for this one order. A repeated request of one reference and quote gives
+        the order that is there already.
         """
 
-    def status(self, order_ref: str) -> Tow:
-        """Where the tow stands."""
+    def status(self, order_ref: str) -> Order:
+        """How the tow stands."""
 
-    def cancel(self, order_ref: str) -> Tow:
-        """Calls the tow off, and tells where it stands then: a completed one stays completed."""
+    def cancel(self, order_ref: str) -> Order:
+        """Calls the tow off, and tells how it stands then: a completed one stays completed.
+
+        NoHelp that may not pass means that the truck comes all the same.
+        """
+
+    def find(self, reference: str) -> Order | None:
+        """The order that was placed under this reference; None: there is none."""

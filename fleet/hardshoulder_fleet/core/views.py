@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime
 
-from hardshoulder_fleet.core.checkin import CheckIn, Tow
+from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Tow
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,15 +30,38 @@ class Quote:
 
 
 @dataclass(frozen=True, slots=True)
-class TowView:
-    """An ordered tow. consent_text: the words that were shown and agreed to."""
+class Order:
+    """What a provider says of an order. eta_minutes: until the truck is there; None: it does not say."""
 
+    order_ref: str
+    state: Tow
+    eta_minutes: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class TowView:
+    """An ordered tow. order_ref: empty until the provider has given it.
+
+    consent_text: the words that were shown and agreed to. ended: it is not on its way any more.
+    unsettled: nobody knows whether the provider has this order. called_off: by whom, while that is
+    under way and afterwards. refusal: why the provider did not call it off. eta_minutes: what the
+    provider said at `eta_at`. heard_at: when it last said anything.
+    """
+
+    number: int
     order_ref: str
     state: Tow
     price: Price
     consent_text: str
     ordered_at: datetime
     changed_at: datetime
+    ended: bool
+    unsettled: bool
+    called_off: CallOff | None
+    refusal: str
+    eta_minutes: int | None
+    eta_at: datetime | None
+    heard_at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +79,7 @@ class CheckInView:
 
     noticed: the evidence in sentences. hazards, kind, car_state: the words of the wire format.
     location: degrees. gaps: sequence numbers that have not arrived.
+    ruleset: the rules that opened it; None from a car that does not say.
     """
 
     incident_id: str
@@ -69,6 +93,7 @@ class CheckInView:
     latitude: float | None
     longitude: float | None
     noticed: tuple[str, ...]
+    ruleset: str | None
     state: CheckIn
     opened_at: datetime
     changed_at: datetime

@@ -33,6 +33,7 @@ def create_provider(settings: ProviderSettings) -> FastAPI:
     app.add_exception_handler(RefusalError, _refuse)
     app.add_api_route("/quotes", desk.quote, methods=["POST"], status_code=201)
     app.add_api_route("/orders", desk.order, methods=["POST"], response_model=None)
+    app.add_api_route("/orders", desk.find, methods=["GET"])
     app.add_api_route("/orders/{order_ref}", desk.status, methods=["GET"])
     app.add_api_route("/orders/{order_ref}/cancel", desk.cancel, methods=["POST"])
     return app
@@ -92,12 +93,20 @@ class _Desk:
             self._rounds.follow(order.order_ref)
         return JSONResponse(_told(order), 201 if new else 200)
 
-    async def status(self, order_ref: str) -> dict[str, str]:
+    async def find(self, reference: str = "") -> dict[str, object]:
+        """By the reference it was ordered under: `order` is null when there is none."""
+        order = self._ledger.order_for(reference)
+        return {"order": None if order is None else _told(order)}
+
+    async def status(self, order_ref: str) -> dict[str, object]:
         return _told(self._known(order_ref))
 
-    async def cancel(self, order_ref: str) -> dict[str, str]:
+    async def cancel(self, order_ref: str) -> dict[str, object]:
         before = self._known(order_ref)
-        order = self._ledger.cancel(order_ref, time.time())
+        try:
+            order = self._ledger.cancel(order_ref, time.time())
+        except RefusedError as error:
+            raise RefusalError(_CONFLICT, str(error)) from None
         if order != before:
             _log.info("tow cancelled: order=%s", order_ref)
             self._rounds.follow(order_ref)
@@ -110,5 +119,7 @@ class _Desk:
         return order
 
 
-def _told(order: Order) -> dict[str, str]:
-    return {"order_ref": order.order_ref, "state": order.state.value}
+def _told(order: Order) -> dict[str, object]:
+    told: dict[str, object] = {"order_ref": order.order_ref, "state": order.state.value}
+    minutes = order.minutes_left(time.time())
+    return told if minutes is None else told | {"eta_minutes": minutes}

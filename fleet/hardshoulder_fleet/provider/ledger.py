@@ -5,7 +5,7 @@ import sqlite3
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from hardshoulder_fleet.core.checkin import Tow
@@ -59,6 +59,12 @@ class Order:
     sequence: int
     next_at: float | None
     arrives_at: float
+
+    def minutes_left(self, now: float) -> int | None:
+        """Until the truck is with the car; None where that is known or does not matter."""
+        if self.state not in (Tow.ASSIGNED, Tow.EN_ROUTE):
+            return None
+        return max(0, round((self.arrives_at - now) / 60))
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,10 @@ class Ledger:
         """None for one that nobody placed."""
         return self._find("order_ref = ?", order_ref)
 
+    def order_for(self, reference: str) -> Order | None:
+        """The newest under this reference."""
+        return self._find("reference = ? ORDER BY rowid DESC LIMIT 1", reference)
+
     def price_of(self, order: Order) -> Price:
         """What it was ordered for."""
         query = "SELECT amount_minor, currency FROM quote WHERE quote_id = ?"
@@ -139,9 +149,11 @@ class Ledger:
             return self._enter(order, NEXT[order.state], now)
 
     def cancel(self, order_ref: str, now: float) -> Order:
-        """The order called off, unless it had ended."""
+        """The order called off, unless it had ended. Raises RefusedError once the truck is with the car."""
         with self._together():
             order = self._get(order_ref)
+            if order.state is Tow.ON_SITE:
+                raise RefusedError("Our truck is with the car already.")
             return order if order.next_at is None else self._enter(order, Tow.CANCELLED, now)
 
     def next_report(self, order_ref: str) -> Report | None:
@@ -223,6 +235,5 @@ class Ledger:
 def _body(order: Order, state: Tow, sequence: int, now: float) -> bytes:
     """Made once: a report that is told again is the same to the byte."""
     report: dict[str, object] = {"order_ref": order.order_ref, "state": state.value, "sequence": sequence}
-    if state in (Tow.ASSIGNED, Tow.EN_ROUTE):
-        report["eta_minutes"] = max(0, round((order.arrives_at - now) / 60))
-    return json.dumps(report).encode()
+    minutes = replace(order, state=state).minutes_left(now)
+    return json.dumps(report if minutes is None else report | {"eta_minutes": minutes}).encode()

@@ -10,6 +10,8 @@ from hardshoulder_fleet.assistance.address import parse_address
 LIMIT_BYTES = 16 * 1024
 
 Name = Annotated[str, Field(min_length=1, max_length=128)]
+Reference = Annotated[str, Field(min_length=1, max_length=160)]
+"""The incident and the number of the tow."""
 
 
 class RefusalError(Exception):
@@ -51,7 +53,7 @@ class OrderQuestion(_Question):
     """Please come. callback_url: where reports go to."""
 
     quote_id: Name
-    reference: Name
+    reference: Reference
     callback_url: Annotated[str, Field(max_length=2048), AfterValidator(_address)]
 
 

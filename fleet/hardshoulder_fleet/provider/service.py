@@ -1,9 +1,11 @@
 """The provider as a process: a socket, a secret, a database."""
 
 import logging
+import signal
 import socket
 import sys
 from pathlib import Path
+from types import FrameType
 
 import uvicorn
 
@@ -39,7 +41,8 @@ def serve(port: int, database: Path, secret: bytes, pauses: Pauses, quote_valid_
             raise CannotServeError(str(error)) from None
         _log.info("provider on http://%s:%d, database %s", HOST, port, database)
         config = uvicorn.Config(app, log_config=None, access_log=False, timeout_graceful_shutdown=_LEAVE_S)
-        uvicorn.Server(config).run(sockets=[listener])
+        _run(uvicorn.Server(config), listener)
+        _log.info("stopped")
 
 
 def read_secret(path: Path) -> bytes:
@@ -51,6 +54,18 @@ def read_secret(path: Path) -> bytes:
     if len(secret) < SECRET_MIN_BYTES:
         raise CannotServeError(f"The secret in {path} has {len(secret)} bytes; {SECRET_MIN_BYTES} are the least.")
     return secret
+
+
+def _run(server: uvicorn.Server, listener: socket.socket) -> None:
+    """Until SIGTERM or SIGINT."""
+
+    def end(_number: int, _frame: FrameType | None) -> None:
+        server.should_exit = True
+
+    # uvicorn raises a signal again after its own end: without these the process would die of it instead of returning.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, end)
+    server.run(sockets=[listener])
 
 
 def _listen(port: int) -> socket.socket:

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete, or_, select, update
+from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from hardshoulder.wire import IncidentEvent
-from hardshoulder_fleet.core.checkin import CheckIn, Happening, Tow, next_step
+from hardshoulder_fleet.core.checkin import CheckIn, Happening, next_step
 from hardshoulder_fleet.store import reading
 from hardshoulder_fleet.store.tables import (
     ChangeRow,
@@ -16,7 +16,6 @@ from hardshoulder_fleet.store.tables import (
     ErrandRow,
     EventRow,
     StoryRow,
-    TowRow,
 )
 
 SEQUENCE_LIMIT = 1_000_000
@@ -93,7 +92,7 @@ def _open(session: Session, event: IncidentEvent, now: datetime, answer_within: 
 
 def step(session: Session, row: CheckInRow, happening: Happening, now: datetime) -> bool:
     """Let this happen to the check-in. False: it means nothing there."""
-    after = next_step(row.state, happening)
+    after = next_step(row.state, happening, tow_open=reading.open_tow(session, row) is not None)
     if after is row.state:
         return False
     row.state = after
@@ -101,27 +100,20 @@ def step(session: Session, row: CheckInRow, happening: Happening, now: datetime)
     if after not in _WAITS_FOR_THE_DRIVER:
         session.execute(delete(DeadlineRow).where(DeadlineRow.incident_id == row.incident_id))
     if after is CheckIn.CLOSED:
-        _drop_what_nobody_needs(session, row, now)
+        _drop_the_link(session, row, now)
     return True
 
 
-def _drop_what_nobody_needs(session: Session, row: CheckInRow, now: datetime) -> None:
-    """Errands that nobody has begun; a tow that nobody has requested yet is not requested any more."""
-    open_ones = select(ErrandRow).where(
+def _drop_the_link(session: Session, row: CheckInRow, now: datetime) -> None:
+    """Nobody has to be asked any more."""
+    unsent = select(ErrandRow).where(
         ErrandRow.incident_id == row.incident_id,
+        ErrandRow.kind == ErrandKind.SEND_LINK,
         ErrandRow.ended_at.is_(None),
         ErrandRow.leased_until.is_(None),
-        # A request that seemed to fail may have been heard: such a tow is asked for until it has an answer.
-        or_(ErrandRow.kind == ErrandKind.SEND_LINK, ErrandRow.attempts == 0),
     )
-    for errand in session.scalars(open_ones).all():
+    for errand in session.scalars(unsent).all():
         errand.ended_at, errand.reason = now, "the check-in was closed"
-        if errand.kind is ErrandKind.REQUEST_TOW:
-            session.execute(
-                update(TowRow)
-                .where(TowRow.number == int(errand.subject), TowRow.order_ref.is_(None))
-                .values(state=Tow.CANCELLED, ended=True, changed_at=now)
-            )
 
 
 def touch(session: Session, row: CheckInRow, now: datetime) -> None:
@@ -142,8 +134,19 @@ def set_deadline(session: Session, row: CheckInRow, due_at: datetime) -> None:
 
 
 def add_errand(session: Session, row: CheckInRow, kind: ErrandKind, subject: str, due_at: datetime) -> None:
-    """Have something done outside, once for each subject."""
-    session.add(ErrandRow(incident_id=row.incident_id, kind=kind, subject=subject, due_at=due_at))
+    """Have something done outside; what was done or given up before is begun anew."""
+    errand = find_errand(session, kind, subject)
+    if errand is None:
+        session.add(ErrandRow(incident_id=row.incident_id, kind=kind, subject=subject, due_at=due_at))
+    elif errand.ended_at is not None:
+        errand.due_at, errand.attempts = due_at, 0
+        errand.ended_at = errand.leased_until = errand.reason = None
+
+
+def find_errand(session: Session, kind: ErrandKind, subject: str) -> ErrandRow | None:
+    """The one errand of its kind for this subject."""
+    one = select(ErrandRow).where(ErrandRow.kind == kind, ErrandRow.subject == subject)
+    return session.scalars(one).one_or_none()
 
 
 def count_change(session: Session) -> bool:

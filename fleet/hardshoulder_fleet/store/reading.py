@@ -58,11 +58,12 @@ def view_of(session: Session, row: CheckInRow) -> CheckInView:
         latitude=place.latitude if place else None,
         longitude=place.longitude if place else None,
         noticed=tuple(evidence.sentence for evidence in incident.evidence),
+        ruleset=incident.ruleset or None,
         state=row.state,
         opened_at=row.opened_at,
         changed_at=row.changed_at,
         answer_due_at=deadline.due_at if deadline else None,
-        quote=_shown_quote(session, row, tow),
+        quote=shown_quote(session, row),
         tow=_tow_view(session, tow) if tow else None,
         gaps=_gaps(session, row),
         story=_story(session, row, incident),
@@ -73,6 +74,11 @@ def newest_tow(session: Session, row: CheckInRow) -> TowRow | None:
     """The tow that was ordered last."""
     ordered = select(TowRow).where(TowRow.incident_id == row.incident_id).order_by(TowRow.number.desc())
     return session.scalars(ordered.limit(1)).first()
+
+
+def open_tow(session: Session, row: CheckInRow) -> TowRow | None:
+    """The tow that is on its way or being called off; unique by its index."""
+    return session.scalars(select(TowRow).where(TowRow.incident_id == row.incident_id, ~TowRow.ended)).one_or_none()
 
 
 def _newest(session: Session, row: CheckInRow) -> IncidentData:
@@ -90,11 +96,14 @@ def _story(session: Session, row: CheckInRow, incident: IncidentData) -> tuple[E
     return tuple(sorted(told, key=lambda entry: entry.at))
 
 
-def _shown_quote(session: Session, row: CheckInRow, tow: TowRow | None) -> Quote | None:
-    """The price of the tow on its way; without one, the last that was offered and not used."""
+def shown_quote(session: Session, row: CheckInRow) -> Quote | None:
+    """The price of the tow on its way; without one, the last that was offered since the last tow."""
+    tow = newest_tow(session, row)
     if tow is not None and not tow.ended:
         return quote_of(session.get_one(QuoteRow, tow.quote_number))
     offered = select(QuoteRow).where(QuoteRow.incident_id == row.incident_id, QuoteRow.used.is_(False))
+    if tow is not None:
+        offered = offered.where(QuoteRow.number > tow.quote_number)
     last = session.scalars(offered.order_by(QuoteRow.number.desc()).limit(1)).first()
     return quote_of(last) if last else None
 
@@ -106,8 +115,22 @@ def quote_of(row: QuoteRow) -> Quote:
 
 
 def _tow_view(session: Session, tow: TowRow) -> TowView:
-    price = quote_of(session.get_one(QuoteRow, tow.quote_number)).price
-    return TowView(tow.order_ref or "", tow.state, price, tow.consent_text, tow.ordered_at, tow.changed_at)
+    return TowView(
+        number=tow.number,
+        order_ref=tow.order_ref or "",
+        state=tow.state,
+        price=quote_of(session.get_one(QuoteRow, tow.quote_number)).price,
+        consent_text=tow.consent_text,
+        ordered_at=tow.ordered_at,
+        changed_at=tow.changed_at,
+        ended=tow.ended,
+        unsettled=tow.unsettled,
+        called_off=tow.called_off,
+        refusal=tow.refusal or "",
+        eta_minutes=tow.eta_minutes,
+        eta_at=tow.eta_at,
+        heard_at=tow.heard_at,
+    )
 
 
 def _gaps(session: Session, row: CheckInRow) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from sqlalchemy import DateTime, Dialect, ForeignKey, Index, String, Text, TypeD
 from sqlalchemy import Enum as EnumColumn
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-from hardshoulder_fleet.core.checkin import CheckIn, Tow
+from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Tow
 
 
 class ErrandKind(Enum):
@@ -18,6 +18,9 @@ class ErrandKind(Enum):
 
     SEND_LINK = "send-link"
     REQUEST_TOW = "request-tow"
+    WATCH_TOW = "watch-tow"
+    FIND_TOW = "find-tow"
+    CANCEL_TOW = "cancel-tow"
 
 
 class Utc(TypeDecorator[datetime]):
@@ -119,7 +122,13 @@ class QuoteRow(Base):
 
 
 class TowRow(Base):
-    """An ordered tow; of each check-in at most one that has not ended. order_ref: the provider's, once it has it."""
+    """An ordered tow; of each check-in at most one that has not ended. order_ref: the provider's, once it has it.
+
+    reference: what the provider was told to call our order. heard_at: its last word. doubt_at: when a
+    person is called because of it; doubted: that has happened and the reason is still there.
+    unsettled: it has ended for us, and the provider may have it. called_off: who wants it not to
+    come. refusal: why the provider sends it all the same. eta_minutes: as the provider said at eta_at.
+    """
 
     __tablename__ = "tow"
     __table_args__ = (
@@ -130,17 +139,27 @@ class TowRow(Base):
             sqlite_where=text("NOT ended"),
             postgresql_where=text("NOT ended"),
         ),
+        Index("watched_tows", "doubt_at", sqlite_where=text("NOT ended"), postgresql_where=text("NOT ended")),
     )
 
     number: Mapped[int] = mapped_column(primary_key=True)
     incident_id: Mapped[str] = mapped_column(ForeignKey("check_in.incident_id"))
     quote_number: Mapped[int] = mapped_column(ForeignKey("quote.number"), unique=True)
+    reference: Mapped[str] = mapped_column(String(160))
     order_ref: Mapped[str | None] = mapped_column(String(128), unique=True)
     state: Mapped[Tow] = mapped_column(_words(Tow))
     ended: Mapped[bool] = mapped_column(default=False)
+    unsettled: Mapped[bool] = mapped_column(default=False)
     consent_text: Mapped[str] = mapped_column(Text)
     ordered_at: Mapped[datetime] = mapped_column(Utc)
     changed_at: Mapped[datetime] = mapped_column(Utc)
+    heard_at: Mapped[datetime] = mapped_column(Utc)
+    doubt_at: Mapped[datetime | None] = mapped_column(Utc)
+    doubted: Mapped[bool] = mapped_column(default=False)
+    called_off: Mapped[CallOff | None] = mapped_column(_words(CallOff))
+    refusal: Mapped[str | None] = mapped_column(Text)
+    eta_minutes: Mapped[int | None]
+    eta_at: Mapped[datetime | None] = mapped_column(Utc)
 
 
 class ReportRow(Base):
@@ -151,6 +170,7 @@ class ReportRow(Base):
     order_ref: Mapped[str] = mapped_column(String(128), primary_key=True)
     sequence: Mapped[int] = mapped_column(primary_key=True, autoincrement=False)
     state: Mapped[Tow] = mapped_column(_words(Tow))
+    eta_minutes: Mapped[int | None]
     received_at: Mapped[datetime] = mapped_column(Utc)
 
 

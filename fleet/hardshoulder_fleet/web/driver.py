@@ -9,8 +9,8 @@ from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
 from hardshoulder_fleet.assistance.interface import Assistance, NoHelp
-from hardshoulder_fleet.core.checkin import CheckIn, Happening
-from hardshoulder_fleet.core.views import CheckInView
+from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Happening, Tow
+from hardshoulder_fleet.core.views import CheckInView, Quote
 from hardshoulder_fleet.desk import Desk, DeskError
 from hardshoulder_fleet.links import LinkError, LinkFault, Links
 from hardshoulder_fleet.messages import headline
@@ -20,13 +20,14 @@ from hardshoulder_fleet.web.settings import WebSettings
 
 ANSWERS = {"safe": Happening.SAYS_SAFE, "tow": Happening.WANTS_TOW, "emergency": Happening.SAYS_EMERGENCY}
 
-_NOTES = {
+_NOTHING_ORDERED = {
     "changed": "The price has changed in the meantime. Nothing was ordered. Please look again.",
     "late": "Things have changed since this price was shown. Nothing was ordered. Please look again.",
     "none": "No towing price can be had right now. Nothing was ordered.",
 }
+_ONE_IS_ENOUGH = {"one": "You have a tow already. A second one was not ordered."}
 _TOLD_TO_HER = frozenset({"driver", "provider"})
-_REFRESH_S = {CheckIn.TOW_ORDERED: 5, CheckIn.TOW_WANTED: 20, CheckIn.CLOSED: 0}
+_REFRESH_S = {CheckIn.TOW_ORDERED: 5, CheckIn.TOW_WANTED: 20, CheckIn.CLOSED: 60}
 _REFRESH_ELSE_S = 15
 _HINT = "Nothing was changed. Please go back to your page and tap again."
 
@@ -46,15 +47,14 @@ class DriversPage:
         """The page as things stand."""
         now = self.settings.clock()
         view = self._view(token, now)
-        quote = view.quote if view.quote and view.quote.valid_until > now else None
+        quote = _offered(view, now)
         return page(
             "driver.html",
             view=view,
             state=view.state.name,
             base=_base(token),
             form=self.links.make_form(view.incident_id, now),
-            # All notes say that nothing was ordered; an address that still carries one may not.
-            note=_NOTES.get(note, "") if view.tow is None else "",
+            note=_note(view, note),
             headline=headline(view),
             noticed=words.noticed(view),
             told=[entry for entry in view.story if entry.who in _TOLD_TO_HER],
@@ -63,8 +63,12 @@ class DriversPage:
             place=words.place(view),
             quote=quote,
             consent=words.consent_text(quote) if quote else "",
-            minutes_left=words.counted(_minutes(quote.valid_until, now), "minute") if quote else "",
-            arrival=words.arrival(view.tow, view.quote, now) if view.tow else "",
+            time_left=words.time_left(quote.valid_until, now) if quote else "",
+            arrival=words.arrival(view.tow, view.quote, now) if view.tow else None,
+            tow_open=view.tow is not None and not view.tow.ended,
+            may_call_off=_may_call_off(view),
+            tow_says=words.tow_says(view.tow) if view.tow else "",
+            ago=lambda time: words.ago(time, now),
             tows=words.TOWS,
             steps=words.TOW_STEPS,
             refresh_s=_REFRESH_S.get(view.state, _REFRESH_ELSE_S),
@@ -87,15 +91,35 @@ class DriversPage:
         now = self.settings.clock()
         view = self._view(token, now)
         self.links.check_form(form, view.incident_id, now)
-        if view.state is not CheckIn.TOW_WANTED:
-            return _to(token, "late" if view.tow is None else "")
         if view.quote is None or view.quote.quote_id != quote_id:
-            return _to(token, "changed")
+            return _to(token, "one" if _on_its_way(view) else "changed")
         try:
             self.desk.order(view.incident_id, quote_id, words.consent_text(view.quote), now)
         except DeskError:
-            # Expired or replaced between two taps: the page itself says which.
+            return _to(token, "late")
+        return _to(token)
+
+    def ask_call_off(self, token: str) -> Response:
+        """The first of two steps: what calling off means, and nothing is changed."""
+        now = self.settings.clock()
+        view = self._view(token, now)
+        if view.tow is None or not _may_call_off(view):
             return _to(token)
+        return page(
+            "call_off.html",
+            view=view,
+            base=_base(token),
+            form=self.links.make_form(view.incident_id, now),
+            arrival=words.arrival(view.tow, view.quote, now),
+            tow_says=words.tow_says(view.tow),
+        )
+
+    def call_off(self, token: str, form: str, tow: int) -> Response:
+        """The second step. tow: the one that was shown; another one is left alone."""
+        now = self.settings.clock()
+        view = self._view(token, now)
+        self.links.check_form(form, view.incident_id, now)
+        self.desk.call_off(view.incident_id, CallOff.DRIVER, now, tow)
         return _to(token)
 
     def _view(self, token: str, now: datetime) -> CheckInView:
@@ -106,17 +130,12 @@ class DriversPage:
 
     def _has_price(self, view: CheckInView, now: datetime) -> bool:
         """Asks for a price unless there is one that holds. False: none can be had, and a person is called."""
-        if view.quote and view.quote.valid_until > now:
+        if _offered(view, now):
             return True
         try:
             quote = self.assistance.quote(view.incident_id, view.latitude, view.longitude, view.vehicle, view.kind)
         except NoHelp as error:
-            # Another tab may have ordered while this one waited: a price that cannot be had ends no order.
-            now_view = self.desk.view(view.incident_id)
-            if now_view is not None and now_view.state is CheckIn.TOW_WANTED:
-                self.desk.no_help(view.incident_id, str(error), self.settings.clock())
-                return False
-            return True
+            return not self.desk.no_price(view.incident_id, str(error), self.settings.clock())
         self.desk.keep_quote(view.incident_id, quote, self.settings.clock())
         return True
 
@@ -136,6 +155,14 @@ def drivers_routes(drivers_page: DriversPage) -> APIRouter:
     @router.post("/c/{token}/order")
     def order(token: str, form: Text, quote_id: Text) -> Response:
         return drivers_page.order(token, form, quote_id)
+
+    @router.api_route("/c/{token}/call-off", methods=["GET", "HEAD"])
+    def ask_call_off(token: str) -> Response:
+        return drivers_page.ask_call_off(token)
+
+    @router.post("/c/{token}/call-off")
+    def call_off(token: str, form: Text, tow: Annotated[int, Form()]) -> Response:
+        return drivers_page.call_off(token, form, tow)
 
     return router
 
@@ -158,5 +185,27 @@ def _to(token: str, note: str = "") -> RedirectResponse:
     return RedirectResponse(_base(token) + (f"?note={note}" if note else ""), 303)
 
 
-def _minutes(until: datetime, now: datetime) -> int:
-    return max(1, int((until - now).total_seconds()) // 60)
+def _offered(view: CheckInView, now: datetime) -> Quote | None:
+    """A price that she may still say yes to."""
+    if view.quote is None or view.quote.valid_until <= now or _on_its_way(view):
+        return None
+    return view.quote
+
+
+def _on_its_way(view: CheckInView) -> bool:
+    return view.tow is not None and not view.tow.ended
+
+
+def _may_call_off(view: CheckInView) -> bool:
+    """Not twice, and not when the truck is there: its driver is the one to speak to then."""
+    tow = view.tow
+    if tow is None or tow.ended or tow.state is Tow.ON_SITE or view.state is CheckIn.CLOSED:
+        return False
+    return tow.called_off is None
+
+
+def _note(view: CheckInView, name: str) -> str:
+    """What the last tap did not do. An address may still carry a note that is not true any more."""
+    if _on_its_way(view):
+        return _ONE_IS_ENOUGH.get(name, "")
+    return "" if view.tow and view.tow.unsettled else _NOTHING_ORDERED.get(name, "")

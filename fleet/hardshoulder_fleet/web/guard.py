@@ -2,13 +2,17 @@
 
 import logging
 
-from starlette.datastructures import MutableHeaders
+from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hardshoulder_fleet.web.pages import error_page
+from hardshoulder_fleet.web.pages import emergency_number
+from hardshoulder_fleet.web.refusals import refusal
 
 BODY_LIMIT_BYTES = 16 * 1024
+_TOO_LARGE = f"That was more than {BODY_LIMIT_BYTES // 1024} KiB at once; nothing was changed."
+_DIGITS_MAX = 20
+"""Of a length that is looked at: int() refuses thousands of them."""
 
 log = logging.getLogger("hardshoulder_fleet.web")
 
@@ -27,26 +31,36 @@ class _TooLarge(Exception):
     """The body has more bytes than any form or report of ours."""
 
 
-class Guard:
-    """ASGI middleware around the whole application."""
+class _HungUp(Exception):
+    """The sender went away before the end of the body: there is nobody to answer."""
 
-    def __init__(self, app: ASGIApp) -> None:
+
+class Guard:
+    """ASGI middleware around the whole application. number: what its pages tell people to call in danger."""
+
+    def __init__(self, app: ASGIApp, number: str) -> None:
         self._app = app
+        self._number = number
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; what fails unforeseen is logged, and the driver gets a page of ours."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
+        emergency_number.set(self._number)
         answer = _Answer(send)
         try:
-            await self._app(scope, _limited(receive), answer)
+            # Before the application sees any of it: what reads forms makes a 400 of whatever fails meanwhile.
+            body = await _whole_body(scope, receive)
+            await self._app(_without_last_slash(scope), _again(body, receive), answer)
         except _TooLarge:
-            await _instead(answer, scope, receive, error_page(413, "That was too much at once."))
+            await _instead(answer, scope, receive, refusal(scope, 413, _TOO_LARGE))
+        except _HungUp:
+            log.info("a request broke off: %s", scope["method"])
         except Exception:
             # The path holds the driver's key and stays out of the log.
             log.exception("a request failed: %s", scope["method"])
-            await _instead(answer, scope, receive, error_page(500, "Something went wrong on our side."))
+            await _instead(answer, scope, receive, refusal(scope, 500, "Something went wrong on our side."))
 
 
 class _Answer:
@@ -71,16 +85,42 @@ async def _instead(answer: _Answer, scope: Scope, receive: Receive, page: Respon
     await page(scope, receive, answer)
 
 
-def _limited(receive: Receive) -> Receive:
-    """Counts what really arrives; a header may promise anything."""
-    came_bytes = 0
+def _without_last_slash(scope: Scope) -> Scope:
+    """A messenger that adds a slash to her link leads to the same page, without a redirect that repeats her key."""
+    path: str = scope["path"]
+    return {**scope, "path": path[:-1]} if len(path) > 1 and path.endswith("/") else scope
 
-    async def limited() -> Message:
-        nonlocal came_bytes
+
+async def _whole_body(scope: Scope, receive: Receive) -> bytes:
+    """Raises _TooLarge, and _HungUp when the end does not come.
+
+    A header that announces too much is believed, and nothing is read. One that announces less is not:
+    what really arrives is counted.
+    """
+    announced = Headers(scope=scope).get("content-length", "")
+    if announced.isdecimal() and int(announced[:_DIGITS_MAX]) > BODY_LIMIT_BYTES:
+        raise _TooLarge
+    body, more = bytearray(), True
+    while more:
         message = await receive()
-        came_bytes += len(message.get("body", b""))
-        if came_bytes > BODY_LIMIT_BYTES:
+        if message["type"] != "http.request":
+            raise _HungUp
+        body += message.get("body", b"")
+        more = message.get("more_body", False)
+        if len(body) > BODY_LIMIT_BYTES:
             raise _TooLarge
-        return message
+    return bytes(body)
 
-    return limited
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Hands over what was read, and then whatever comes after it."""
+    handed_over = False
+
+    async def again() -> Message:
+        nonlocal handed_over
+        if handed_over:
+            return await receive()
+        handed_over = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again

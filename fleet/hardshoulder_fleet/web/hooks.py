@@ -7,8 +7,14 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse
 
 from hardshoulder_fleet.assistance.webhook import PATH, SIGNATURE_HEADER, BadReportError, read_report, sign
-from hardshoulder_fleet.desk import Desk, DeskError
+from hardshoulder_fleet.desk import Desk, DeskError, Heard
 from hardshoulder_fleet.web.settings import WebSettings
+
+_ANSWERS = {
+    Heard.TAKEN: (200, "Taken."),
+    Heard.KNOWN: (200, "Nothing new."),
+    Heard.KEPT: (202, "Kept until the order is known."),
+}
 
 
 def hook_routes(desk: Desk, settings: WebSettings) -> APIRouter:
@@ -24,14 +30,19 @@ def hook_routes(desk: Desk, settings: WebSettings) -> APIRouter:
             return _told(403, "The report's signature is wrong.")
         try:
             report = read_report(body, signature, settings.webhook_secret)
-            news = await run_in_threadpool(
-                desk.provider_said, report.order_ref, report.state, report.sequence, settings.clock()
+            heard = await run_in_threadpool(
+                desk.provider_said,
+                report.order_ref,
+                report.state,
+                report.sequence,
+                settings.clock(),
+                report.eta_minutes,
             )
         except BadReportError as error:
             return _told(422, str(error))
         except DeskError as error:
             return _told(404, str(error))
-        return _told(200, "Taken." if news else "Nothing new.")
+        return _told(*_ANSWERS[heard])
 
     return router
 

@@ -11,11 +11,11 @@ from fastapi import APIRouter, Form, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
-from hardshoulder_fleet.core.checkin import NEEDS_A_PERSON, CheckIn
+from hardshoulder_fleet.core.checkin import NEEDS_A_PERSON, CallOff, CheckIn
 from hardshoulder_fleet.desk import Desk
 from hardshoulder_fleet.links import Links
 from hardshoulder_fleet.web import words
-from hardshoulder_fleet.web.pages import error_page, page, text_of
+from hardshoulder_fleet.web.pages import as_path_step, error_page, page, text_of
 from hardshoulder_fleet.web.settings import WebSettings
 
 COOKIE = "operator"
@@ -78,7 +78,19 @@ class OperatorsList:
             return error_page(404, "There is no such incident.", "/operator")
         form = self.links.make_form(_DONE + incident_id, now)
         urgent = view.state in NEEDS_A_PERSON
-        return page("incident.html", view=view, state=view.state.name, urgent=urgent, now=now, words=words, form=form)
+        tow = view.tow if view.tow and not view.tow.ended else None
+        return page(
+            "incident.html",
+            view=view,
+            state=view.state.name,
+            urgent=urgent,
+            now=now,
+            words=words,
+            form=form,
+            calling_off=tow is not None and tow.called_off is not None and not tow.refusal,
+            still_comes=tow is not None and bool(tow.refusal),
+            tow_open=tow is not None,
+        )
 
     def done(self, incident_id: str, form: str, note: str) -> Response:
         """A person says that this is over."""
@@ -88,6 +100,15 @@ class OperatorsList:
             return error_page(404, "There is no such incident.", "/operator")
         self.desk.operator_done(incident_id, note.strip(), now)
         return RedirectResponse("/operator", 303)
+
+    def call_off(self, incident_id: str, form: str, tow: int) -> Response:
+        """A person calls the tow off and stays at the incident. tow: the one that was shown."""
+        now = self.settings.clock()
+        self.links.check_form(form, _DONE + incident_id, now)
+        if self.desk.view(incident_id) is None:
+            return error_page(404, "There is no such incident.", "/operator")
+        self.desk.call_off(incident_id, CallOff.OPERATOR, now, tow)
+        return RedirectResponse(f"/operator/incident/{as_path_step(incident_id)}", 303)
 
     def sign_in(self, token: str, secure: bool) -> Response:
         """Exchanges the token for a cookie that holds only its digest."""
@@ -127,13 +148,21 @@ def operators_routes(operators_list: OperatorsList) -> APIRouter:
             return error_page(401, "Please sign in first.", "/operator")
         return StreamingResponse(operators_list.events(), media_type="text/event-stream")
 
-    @router.get("/operator/{incident_id:path}")
+    router.include_router(_incidents_routes(operators_list))
+    return router
+
+
+def _incidents_routes(operators_list: OperatorsList) -> APIRouter:
+    """Below a step of their own, so that no name of an incident leads to another page."""
+    router = APIRouter()
+
+    @router.get("/operator/incident/{incident_id:path}")
     def incident(request: Request, incident_id: str) -> Response:
         if not operators_list.admits(request):
             return page("sign_in.html", 401, wrong=False)
         return operators_list.incident(incident_id)
 
-    @router.post("/operator/{incident_id:path}/done")
+    @router.post("/operator/incident/{incident_id:path}/done")
     def done(
         request: Request,
         incident_id: str,
@@ -143,6 +172,17 @@ def operators_routes(operators_list: OperatorsList) -> APIRouter:
         if not operators_list.admits(request):
             return error_page(401, "Please sign in first.", "/operator")
         return operators_list.done(incident_id, form, note)
+
+    @router.post("/operator/incident/{incident_id:path}/call-off")
+    def call_off(
+        request: Request,
+        incident_id: str,
+        form: Annotated[str, Form(max_length=1024)],
+        tow: Annotated[int, Form()],
+    ) -> Response:
+        if not operators_list.admits(request):
+            return error_page(401, "Please sign in first.", "/operator")
+        return operators_list.call_off(incident_id, form, tow)
 
     return router
 

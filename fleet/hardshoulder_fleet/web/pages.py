@@ -1,16 +1,21 @@
 """Makes pages of templates; everything a template shows is escaped."""
 
+from contextvars import ContextVar
 from datetime import UTC, datetime
 from pathlib import Path
+from urllib.parse import quote
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from starlette.responses import HTMLResponse
 
-from hardshoulder_fleet.messages import EMERGENCY_NUMBER
+from hardshoulder_fleet.config import EMERGENCY_NUMBER
 
 _FOLDER = Path(__file__).parent
 
 STATIC = _FOLDER / "static"
+
+emergency_number: ContextVar[str] = ContextVar("emergency_number", default=EMERGENCY_NUMBER)
+"""What the page that is being made tells people to call; the guard sets it for each request."""
 
 
 def _clock_time(time: datetime) -> str:
@@ -19,6 +24,11 @@ def _clock_time(time: datetime) -> str:
 
 def _minute(time: datetime) -> str:
     return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def as_path_step(name: str) -> str:
+    """A name as one step of an address, whatever is in it."""
+    return quote(name, safe="")
 
 
 def _environment() -> Environment:
@@ -31,7 +41,7 @@ def _environment() -> Environment:
     )
     environment.filters["clock_time"] = _clock_time
     environment.filters["minute"] = _minute
-    environment.globals["emergency_number"] = EMERGENCY_NUMBER
+    environment.filters["path_step"] = as_path_step
     return environment
 
 
@@ -40,7 +50,7 @@ _TEMPLATES = _environment()
 
 def text_of(template: str, **values: object) -> str:
     """A template's HTML, for a page or a piece of one."""
-    return _TEMPLATES.get_template(template).render(**values)
+    return _TEMPLATES.get_template(template).render(emergency_number=emergency_number.get(), **values)
 
 
 def page(template: str, status: int = 200, **values: object) -> HTMLResponse:

@@ -4,6 +4,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 
+from hardshoulder_fleet.config import EMERGENCY_NUMBER
+
 
 def _never() -> bool:
     return False
@@ -15,9 +17,11 @@ class WebSettings:
 
     webhook_secret: shared with the provider. clock: the time, with a time zone.
     stopping: whether the process wants to end; the operators' endless responses end with it.
+    emergency_number: what every page tells people to call in danger.
     """
 
     operator_token: str | None
     webhook_secret: bytes
     clock: Callable[[], datetime]
     stopping: Callable[[], bool] = _never
+    emergency_number: str = EMERGENCY_NUMBER

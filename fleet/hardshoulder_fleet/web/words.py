@@ -1,8 +1,9 @@
 """What the pages say, in plain words; which words is decided here, how they look in the templates."""
 
 from datetime import UTC, datetime, timedelta
+from typing import NamedTuple
 
-from hardshoulder_fleet.core.checkin import CheckIn, Tow
+from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Tow
 from hardshoulder_fleet.core.views import CheckInView, Quote, TowView
 
 _LAMPS_ON = frozenset({"confirmed", "drivers"})
@@ -32,6 +33,16 @@ TOWS = {
 """For the driver, and the operator sees the same."""
 
 TOW_STEPS = (Tow.REQUESTED, Tow.ASSIGNED, Tow.EN_ROUTE, Tow.ON_SITE)
+
+_COMING = (Tow.REQUESTED, Tow.ASSIGNED, Tow.EN_ROUTE)
+_LATE_MINUTES = 5
+"""So much later than said is still any moment now."""
+_BY = {
+    CallOff.DRIVER: "the driver",
+    CallOff.OPERATOR: "an operator",
+    CallOff.CLOSING: "the closing of the check-in",
+    CallOff.SPARE: "the order of another one",
+}
 
 KINDS = {
     "crash": "Crash",
@@ -96,13 +107,72 @@ def consent_text(quote: Quote) -> str:
     )
 
 
-def arrival(tow: TowView, quote: Quote | None, now: datetime) -> str:
-    """How long it may still take, in whole minutes; nothing when the truck is there or nobody knows."""
-    if quote is None or tow.state not in (Tow.REQUESTED, Tow.ASSIGNED, Tow.EN_ROUTE):
-        return ""
-    left = tow.ordered_at + timedelta(minutes=quote.arrives_within_minutes) - now
-    minutes = -(-int(left.total_seconds()) // 60)
-    return f"within {counted(minutes, 'minute')}" if minutes > 0 else "any moment now"
+class Arrival(NamedTuple):
+    """When the truck comes, in two pieces: the second is what matters. said: the first is of the provider, so old."""
+
+    lead: str
+    when: str
+    said: str
+
+
+def arrival(tow: TowView, quote: Quote | None, now: datetime) -> Arrival | None:
+    """How long it may still take; None when the truck is there, does not come, or nobody knows."""
+    if tow.ended or tow.state not in _COMING:
+        return None
+    if tow.eta_minutes is not None and tow.eta_at is not None:
+        due, how = tow.eta_at + timedelta(minutes=tow.eta_minutes), "in about"
+        said = _said_so(tow.eta_at, now)
+    elif quote is not None:
+        due, how, said = tow.ordered_at + timedelta(minutes=quote.arrives_within_minutes), "within", ""
+    else:
+        return None
+    minutes = -(-int((due - now).total_seconds()) // 60)
+    if minutes > 0:
+        return Arrival("It should be with you", f"{how} {counted(minutes, 'minute')}", said)
+    if minutes > -_LATE_MINUTES:
+        return Arrival("It should be with you", "any moment now", said)
+    return Arrival("It should have been with you", f"{counted(-minutes, 'minute')} ago", said)
+
+
+def _said_so(then: datetime, now: datetime) -> str:
+    just_now = now - then < timedelta(minutes=1)
+    return "The provider has just said so." if just_now else f"The provider said so {ago(then, now)} ago."
+
+
+def tow_says(tow: TowView) -> str:
+    """How it stands, in a few words."""
+    if tow.unsettled:
+        return "It is not known yet whether the tow was ordered"
+    if tow.called_off is not None and tow.state in (Tow.CANCELLED, Tow.FAILED):
+        return "The tow was called off"
+    return TOWS[tow.state]
+
+
+def tow_for_operator(tow: TowView, quote: Quote | None, now: datetime) -> str:
+    """How it stands, when the truck comes, what became of calling it off."""
+    said = [tow_says(tow)]
+    if coming := arrival(tow, quote, now):
+        age = f" (said {ago(tow.eta_at, now)} ago)" if coming.said and tow.eta_at else ""
+        late = "late: due " if coming.lead != "It should be with you" else ""
+        said.append(late + coming.when + age)
+    if not tow.ended and tow.refusal:
+        said.append(f"not called off: {tow.refusal}")
+    elif not tow.ended and tow.called_off is not None:
+        said.append(f"is being called off by {_BY[tow.called_off]}")
+    return "; ".join(said)
+
+
+def state(view: CheckInView) -> str:
+    """Of a check-in, for the operator."""
+    if view.state is CheckIn.SAFE and view.tow is not None and view.tow.called_off is CallOff.DRIVER:
+        return "Called off the tow"
+    return STATES[view.state]
+
+
+def time_left(until: datetime, now: datetime) -> str:
+    """`9 minutes`, rounded down, because a price that has ended orders nothing."""
+    minutes = int((until - now).total_seconds()) // 60
+    return counted(minutes, "minute") if minutes > 0 else "less than a minute"
 
 
 def why(view: CheckInView) -> str:
