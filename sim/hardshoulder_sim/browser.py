@@ -1,5 +1,7 @@
 """Debian's Chromium without a screen, for the demo and the tests of the fleet's pages."""
 
+import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -8,6 +10,8 @@ from selenium.common.exceptions import NoSuchElementException, StaleElementRefer
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
+
+from hardshoulder.errors import UserError
 
 PHONE = (390, 844)
 DESK_SCREEN = (1280, 800)
@@ -26,18 +30,30 @@ _ARGUMENTS = (
 )
 
 
+def browser_programs() -> tuple[str, str]:
+    """Chromium and its driver. Raises UserError when either is not installed."""
+    search = os.pathsep.join((os.environ.get("PATH", ""), "/usr/bin"))
+    chromium, driver = (shutil.which(name, path=search) for name in ("chromium", "chromedriver"))
+    if chromium is None or driver is None:
+        missing = "chromium" if chromium is None else "chromedriver"
+        packages = "chromium chromium-driver"
+        raise UserError(f"{missing} is not installed; on Debian: apt-get install --no-install-recommends {packages}")
+    return chromium, driver
+
+
 @contextmanager
 def browser(
     profile: Path, *, size: tuple[int, int] = PHONE, javascript: bool = True, dark: bool = False
 ) -> Iterator[Chrome]:
     """A browser. profile: a folder of its own. size: of the page, in CSS pixels."""
     options = ChromeOptions()
-    options.binary_location = "/usr/bin/chromium"
+    options.binary_location, program = browser_programs()
     for argument in (*_ARGUMENTS, f"--user-data-dir={profile}"):
         options.add_argument(argument)
     if not javascript:
         options.add_experimental_option("prefs", {"profile.managed_default_content_settings.javascript": 2})
-    driver = Chrome(options, Service("/usr/bin/chromedriver"))
+    # A group of its own: Ctrl-C at the terminal is for whoever opened it, who then closes it in order.
+    driver = Chrome(options, Service(program, popen_kw={"process_group": 0}))
     try:
         width, height = size
         metrics = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}

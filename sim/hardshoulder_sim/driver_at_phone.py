@@ -1,8 +1,13 @@
-"""The driver in the demo: opens the link on her phone, asks for a tow, sees the price, says yes."""
+"""The driver in the headless demo: opens the link on her phone, asks for a tow, sees the price, says yes.
+
+An operator's list is open beside her. Both pages have to show what the fleet says.
+"""
 
 import tempfile
 import time
 from collections.abc import Callable
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
 
 from selenium.webdriver import Chrome
@@ -10,64 +15,97 @@ from selenium.webdriver.common.by import By
 
 from hardshoulder_sim.browser import DESK_SCREEN, browser, text_of
 from hardshoulder_sim.processes import wait_until
-from hardshoulder_sim.story import Stage
+from hardshoulder_sim.story import Stage, Tell
 
-TOW_STAGES = {
-    "A truck is assigned.": "tow assigned",
-    "The truck is on its way.": "tow en route",
-    "The truck is with you.": "tow on site",
-    "Your tow is completed.": "tow completed",
-}
+_TOW_HEADLINES = (
+    "A truck is assigned.",
+    "The truck is on its way.",
+    "The truck is with you.",
+    "Your tow is completed.",
+)
 _LOOK_AGAIN_S = 0.2
 _PATIENCE_S = 60.0
 
-Tell = Callable[[Stage], None]
+
+class Stopped(Exception):
+    """The demo ends before the driver is done."""
 
 
-def answer(link: str, operator: str, tell: Tell, pictures: Path | None) -> None:
-    """The whole way in two browsers. pictures: a folder for both pages, or None."""
-    with (
-        tempfile.TemporaryDirectory(prefix="hs-browser-") as folder,
-        browser(Path(folder) / "phone", dark=True) as phone,
-        browser(Path(folder) / "desk", size=DESK_SCREEN, dark=True) as desk,
-    ):
-        desk.get(operator)
-        phone.get(link)
-        _tell(tell, "page opened", text_of(phone, "h1"))
-        _save(phone, pictures, "driver-asked.png")
-        _order(phone, desk, tell, pictures)
-        _watch_the_tow(phone, tell)
-        _save(phone, pictures, "driver-completed.png")
+@dataclass(frozen=True, slots=True)
+class Screens:
+    """What she and the operator look at. pictures: a folder for both pages, or None. stopped: whether to give up."""
+
+    phone: Chrome
+    desk: Chrome
+    pictures: Path | None
+    stopped: Callable[[], bool]
+
+    def wait_until(self, holds: Callable[[], bool], what: str, timeout_s: float = 20.0) -> None:
+        """Raises Stopped, or AssertionError with `what` after the time."""
+
+        def looked() -> bool:
+            if self.stopped():
+                raise Stopped
+            return holds()
+
+        wait_until(looked, what, timeout_s)
+
+    def save(self, page: Chrome, name: str) -> None:
+        """Keeps a picture of the page, if pictures are wanted."""
+        if self.pictures is not None:
+            page.save_screenshot(str(self.pictures / name))
 
 
-def _order(phone: Chrome, desk: Chrome, tell: Tell, pictures: Path | None) -> None:
+def answer(link: str, operator: str, tell: Tell, pictures: Path | None, stopped: Callable[[], bool]) -> None:
+    """The whole way in two browsers; returns when the tow is completed, or when it is stopped.
+
+    Raises AssertionError for a page that does not show what it has to.
+    """
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="hs-browser-")))
+        phone = stack.enter_context(browser(folder / "phone", dark=True))
+        desk = stack.enter_context(browser(folder / "desk", size=DESK_SCREEN, dark=True))
+        screens = Screens(phone, desk, pictures, stopped)
+        try:
+            _open(screens, link, operator, tell)
+            _order(screens)
+            _watch_the_tow(screens)
+        except Stopped:
+            return
+
+
+def _open(screens: Screens, link: str, operator: str, tell: Tell) -> None:
+    screens.desk.get(operator)
+    screens.phone.get(link)
+    headline = text_of(screens.phone, "h1").replace("\n", " ")
+    tell(Stage("page opened", time.time(), headline))
+    screens.save(screens.phone, "driver-asked.png")
+
+
+def _order(screens: Screens) -> None:
+    phone, desk = screens.phone, screens.desk
     phone.find_element(By.CSS_SELECTOR, "button.tow").click()
-    wait_until(lambda: text_of(phone, "h1").startswith("A tow costs"), "the price is shown")
-    _tell(tell, "price shown", text_of(phone, "h1"))
-    _save(phone, pictures, "driver-price.png")
+    screens.wait_until(lambda: text_of(phone, "h1").startswith("A tow costs"), "the phone shows the price")
+    screens.save(phone, "driver-price.png")
     phone.find_element(By.ID, "yes").click()
-    tapped_s = time.time()
-    wait_until(lambda: "Tow ordered" in text_of(desk, "[data-incident]"), "the operator sees the order")
-    _tell(tell, "operator sees it", f"{(time.time() - tapped_s) * 1000:.0f} ms after the yes, without reloading")
-    _save(desk, pictures, "operator.png")
+    ordered = "the operator's page shows the order without reloading"
+    screens.wait_until(lambda: "Tow ordered" in text_of(desk, "[data-incident]"), ordered)
+    screens.save(desk, "operator.png")
 
 
-def _watch_the_tow(phone: Chrome, tell: Tell) -> None:
+def _watch_the_tow(screens: Screens) -> None:
     """The page renews itself now and then; a person who waits would pull it down more often."""
-    until_s, seen = time.monotonic() + _PATIENCE_S, ""
-    while seen != "tow completed" and time.monotonic() < until_s:
-        headline = text_of(phone, "h1")
-        if headline in TOW_STAGES and TOW_STAGES[headline] != seen:
-            seen = TOW_STAGES[headline]
-            _tell(tell, seen, headline)
+    seen: set[str] = set()
+
+    def completed() -> bool:
+        seen.add(text_of(screens.phone, "h1"))
+        if _TOW_HEADLINES[-1] in seen:
+            return True
         time.sleep(_LOOK_AGAIN_S)
-        phone.refresh()
+        screens.phone.refresh()
+        return False
 
-
-def _tell(tell: Tell, name: str, detail: str) -> None:
-    tell(Stage(name, time.time(), detail.replace("\n", " ")))
-
-
-def _save(page: Chrome, pictures: Path | None, name: str) -> None:
-    if pictures is not None:
-        page.save_screenshot(str(pictures / name))
+    screens.wait_until(completed, f"the phone shows “{_TOW_HEADLINES[-1]}”", _PATIENCE_S)
+    left_out = [headline for headline in _TOW_HEADLINES if headline not in seen]
+    assert not left_out, f"the phone never showed {left_out}"
+    screens.save(screens.phone, "driver-completed.png")

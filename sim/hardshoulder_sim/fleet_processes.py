@@ -7,6 +7,7 @@ import secrets
 import socket
 import sys
 import threading
+from collections.abc import Callable
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import TracebackType
@@ -28,11 +29,12 @@ def _listens(port: int) -> bool:
 class Phone:
     """Receives the fleet's messages as the driver's phone would, over HTTP on loopback.
 
-    links: every check-in link that a message carried.
+    links: every check-in link that a message carried. rings: called for each, in a thread of the phone.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, rings: Callable[[], None] = lambda: None) -> None:
         self.links: queue.Queue[str] = queue.Queue()
+        self._rings = rings
         phone = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -56,6 +58,7 @@ class Phone:
     def _take(self, body: bytes) -> None:
         match = _LINK.search(str(json.loads(body).get("message", "")))
         if match:
+            self._rings()
             self.links.put(match[0])
 
     def __enter__(self) -> Self:
@@ -98,11 +101,12 @@ class FleetProcess(Child):
     ) -> None:
         super().__init__(folder / "fleet.log")
         self.port = free_port()
+        self.database = folder / "fleet.sqlite3"
         self._config = folder / "fleet.toml"
         self._config.write_text(f"""\
 format = 1
 base_url = "{self.address}"
-database = "fleet.sqlite3"
+database = "{self.database.name}"
 answer_within_s = {answer_within_s}
 
 [listen]

@@ -13,12 +13,15 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import BinaryIO, Self
 
 from hardshoulder.errors import UserError
 
 DEADLINE_S = 20.0
 """For anything that should happen soon."""
+
+START_S = 60.0
+"""For a process that begins on a busy machine: some have much to import."""
 
 _POLL_S = 0.02
 
@@ -49,7 +52,10 @@ def mosquitto() -> str:
 
 
 class Child:
-    """A process of ours with a log file; ended with the `with` block."""
+    """A process of ours with a log file; ended with the `with` block.
+
+    A group of its own: Ctrl-C at the terminal is for whoever started it, who then ends it in order.
+    """
 
     def __init__(self, log: Path) -> None:
         self._log = log
@@ -73,11 +79,38 @@ class Child:
         raise NotImplementedError
 
     def start(self) -> None:
-        """Starts it, and returns when it does its work."""
+        """Starts it, and returns when it does its work. Raises UserError when it does not come to that."""
         assert self._process is None, "it is running"
         with self._log.open("ab") as log:
-            self._process = subprocess.Popen(self.command(), stderr=log, stdout=log)
-        wait_until(self._alive_and_ready, f"{self.command()[0]} is ready; its log: {self._log}")
+            self._process = self.launch(log)
+        try:
+            wait_until(self._alive_and_ready, f"{self.name} is ready; its log is {self._log}", START_S)
+        except AssertionError as error:
+            self.kill()
+            raise UserError(str(error)) from None
+        except BaseException:
+            # `with` has not begun yet, so nobody else would end it.
+            self.kill()
+            raise
+
+    def launch(self, log: BinaryIO) -> "subprocess.Popen[bytes]":
+        """Begins the process; what it says goes into the log."""
+        return subprocess.Popen(self.command(), stdin=subprocess.DEVNULL, stdout=log, stderr=log, process_group=0)
+
+    @property
+    def name(self) -> str:
+        """What it is called in a sentence."""
+        return self._log.stem
+
+    @property
+    def log_file(self) -> Path:
+        """What it says goes there."""
+        return self._log
+
+    @property
+    def running(self) -> bool:
+        """Whether it was started and has not ended by itself."""
+        return self._process is not None and self._process.poll() is None
 
     @property
     def pid(self) -> int:
@@ -98,15 +131,21 @@ class Child:
         return self._log.read_text("utf-8")
 
     def _alive_and_ready(self) -> bool:
-        assert self._process is not None
-        assert self._process.poll() is None, f"{self.command()[0]} ended; its log:\n{self.log()}"
-        return self.ready()
+        if self.running:
+            return self.ready()
+        said = self.log().splitlines()[-1:]
+        raise UserError(f"{self.name} ended at once: {said[0] if said else 'without a word'}; its log is {self._log}")
 
     def _end(self, how: Callable[["subprocess.Popen[bytes]"], None]) -> int | None:
         if self._process is None:
             return None
         how(self._process)
-        status = self._process.wait(DEADLINE_S)
+        try:
+            status = self._process.wait(DEADLINE_S)
+        except subprocess.TimeoutExpired:
+            # One that does not go by itself must not outlive us.
+            self._process.kill()
+            status = self._process.wait()
         self._process = None
         return status
 
@@ -170,7 +209,7 @@ def write_config(
 format = 1
 vehicle = "{vehicle}"
 mode = "{mode}"
-profile = "{profile}"
+profile = {json.dumps(profile)}
 dbc = {json.dumps([str(path) for path in dbc])}
 
 [[bus]]

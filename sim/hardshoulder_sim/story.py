@@ -10,16 +10,21 @@ QUIET_S = 0.3
 
 @dataclass(frozen=True, slots=True)
 class Stage:
-    """One step of the story. at_s: wall time in seconds."""
+    """One step of the story. at_s: wall time in seconds. again: told each time it happens, not only the first."""
 
     name: str
     at_s: float
     detail: str
+    again: bool = False
+
+
+Events = queue.Queue[Stage]
+Tell = Callable[[Stage], None]
 
 
 @dataclass(slots=True)
 class Story:
-    """The stages as they are told, the first of each name.
+    """The stages as they are told; stages: the first of each name.
 
     Several parties tell of the same moments from different ends, so lines wait until it is quiet.
     needed: the stages without which the story is not complete.
@@ -33,16 +38,16 @@ class Story:
     _last_s: float | None = None
 
     def tell(self, stage: Stage) -> None:
-        """Adds a stage; the first of each name counts."""
-        if stage.name not in self.stages:
-            self.stages[stage.name] = stage
+        """Adds a stage."""
+        if stage.again or stage.name not in self.stages:
+            self.stages.setdefault(stage.name, stage)
             self._waiting.append(stage)
 
     def speak(self) -> None:
         """Says what waits."""
         for stage in sorted(self._waiting, key=lambda stage: stage.at_s):
-            gap = "" if self._last_s is None else f"+{(stage.at_s - self._last_s) * 1000:.0f} ms"
-            self.say(f"{stage.at_s - self.began_s:8.3f} s  {stage.name:<22} {gap:>9}   {stage.detail}")
+            gap = "" if self._last_s is None else f"{(stage.at_s - self._last_s) * 1000:+.0f} ms"
+            self.say(f"{stage.at_s - self.began_s:8.3f} s  {stage.name:<22} {gap:>11}   {stage.detail}")
             self._last_s = stage.at_s
         self._waiting.clear()
 
@@ -51,19 +56,15 @@ class Story:
         """The needed stages that have not been told."""
         return [name for name in self.needed if name not in self.stages]
 
-    def follow(self, events: "queue.Queue[Stage | None]", give_up_after_s: float) -> None:
-        """Tells what comes until nothing is missing, or None comes, or patience ends."""
-        until_s = time.monotonic() + give_up_after_s
-        while self.missing and time.monotonic() < until_s:
+    def follow(self, events: Events, over: Callable[[], bool]) -> None:
+        """Tells what comes, until it is over; that is asked whenever it is quiet and everything is said."""
+        while True:
             try:
-                stage = events.get(timeout=QUIET_S)
+                self.tell(events.get(timeout=QUIET_S))
             except queue.Empty:
                 self.speak()
-                continue
-            if stage is None:
-                break
-            self.tell(stage)
-        self.speak()
+                if over():
+                    return
 
     def between_ms(self, earlier: str, later: str) -> float:
         """Milliseconds between two told stages."""
