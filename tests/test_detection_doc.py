@@ -1,40 +1,68 @@
-"""The table of findings in docs/DETECTION.md is the table in the code."""
+"""The tables of docs/DETECTION.md are those of the code, and nothing that has a number is missing from them."""
 
-from dataclasses import replace
+import importlib.util
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
-from hardshoulder.core.plan import CarPlan, Thresholds, Traits
-from hardshoulder.core.rules import RULES
-from hardshoulder.core.signals import Senses
-from support.talker import reference_plan
+import pytest
 
-DOC = Path(__file__).parent.parent / "docs" / "DETECTION.md"
-COASTING = replace(reference_plan("combustion"), traits=Traits(coasts_engine_off=True))
-CARS: tuple[CarPlan, ...] = (
-    reference_plan("combustion"),
-    COASTING,
-    reference_plan("hybrid"),
-    reference_plan("electric"),
-)
+from hardshoulder.core.actions import Finding
+from hardshoulder.core.findings import RULES
+from hardshoulder.core.plan import Thresholds
+
+ROOT = Path(__file__).parent.parent
+DOC = ROOT / "docs" / "DETECTION.md"
 
 
-def table() -> dict[str, list[str]]:
-    """Finding to (held, weights...)."""
-    rows = (line.strip("|").split("|") for line in DOC.read_text("utf-8").splitlines() if line.startswith("| "))
-    return {cells[0].strip(): [cell.strip() for cell in cells[2:]] for cells in rows}
+@pytest.fixture(scope="module")
+def tables() -> Any:
+    """scripts/detection_tables.py as a module."""
+    spec = importlib.util.spec_from_file_location("detection_tables", ROOT / "scripts" / "detection_tables.py")
+    assert spec is not None and spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
 
 
-def test_every_weight_and_hold_stands_in_the_document() -> None:
-    documented = table()
-    for rule in RULES:
-        held, *weights = documented[rule.finding.value]
-        assert weights == [f"{rule.weight(car):g}" if rule.weight(car) else "-" for car in CARS], rule.finding
-        senses = Senses(CARS[0])
-        hold_s = rule.hold_s(Thresholds(), senses)
-        if rule.finding.value == "drive-silent":
-            hold_s += senses.drive_stale_s()  # counted from the last frame, not from when it is overdue
-        assert held == (f"{hold_s:g} s" if hold_s else "-"), rule.finding
+def rows(section: str) -> dict[str, list[str]]:
+    """The cells of a generated table by their first one."""
+    text = DOC.read_text("utf-8").split(f"<!-- generated: {section} -->")[1].split(f"<!-- end: {section} -->")[0]
+    lines = [line.strip("|").split("|") for line in text.strip().splitlines()[2:]]
+    return {cells[0].strip(): [cell.strip() for cell in cells[1:]] for cells in lines}
 
 
-def test_no_finding_is_missing() -> None:
-    assert [name for name in table() if name != "finding"] == [rule.finding.value for rule in RULES]
+def test_the_document_is_what_the_code_says(tables: Any) -> None:
+    text = DOC.read_text("utf-8")
+    assert tables.fill(text) == text, "run scripts/contract"
+
+
+def test_a_changed_table_is_noticed(tables: Any) -> None:
+    text = DOC.read_text("utf-8").replace("| airbag deployed", "| airbag lost")
+    assert tables.fill(text) != text
+
+
+@pytest.mark.parametrize("section", ["findings", "truth"])
+def test_no_finding_is_missing(section: str) -> None:
+    assert list(rows(section)) == [finding.value for finding in Finding]
+
+
+def test_every_threshold_has_a_number_and_a_reason() -> None:
+    documented = rows("numbers")
+    for item in fields(Thresholds):
+        default, why = documented[f"`{item.name}`"]
+        assert float(default) == getattr(Thresholds(), item.name) and len(why) > 10
+
+
+def test_the_truth_table_says_what_is_enough_alone() -> None:
+    """Two cells that must never change unnoticed, and the shape of the rest."""
+    truth = rows("truth")
+    assert truth["engine-stopped"] == ["**1**", "**1**", "0.4", "0.4", "0.4", "-"]
+    assert truth["contactors-open"] == ["-", "-", "-", "-", "**1**", "**1**"]
+    never_alone = [rule.finding.value for rule in RULES if not rule.opens]
+    assert never_alone and not [name for name in never_alone if "**" in "".join(truth[name])]
+
+
+def test_there_is_a_place_for_what_was_measured() -> None:
+    text = DOC.read_text("utf-8")
+    assert text.index("<!-- measured: begin -->") < text.index("<!-- measured: end -->")

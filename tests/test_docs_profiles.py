@@ -12,7 +12,7 @@ import jsonschema
 import pytest
 from pydantic import BaseModel
 
-from hardshoulder import config, profile
+from hardshoulder import candidate, config, profile, ruleset
 from hardshoulder.__main__ import make_parser
 from hardshoulder.core.plan import ChecksumKind, CommandStyle, Readback, Thresholds
 from hardshoulder.core.vocabulary import STATES, UNITS, Propulsion, Vss
@@ -35,12 +35,16 @@ SECTIONS: list[tuple[str, str, type[BaseModel]]] = [
     (PROFILES, '[signals."NAME"]', profile.SignalKeys),
     (PROFILES, "[hazard]", profile.HazardKeys),
     (PROFILES, "[hazard.command]", profile.CommandKeys),
-    (PROFILES, "[thresholds]", profile.ThresholdKeys),
+    (PROFILES, "[diagnostics]", profile.DiagnosticsKeys),
+    (PROFILES, "[[diagnostics.requests]]", profile.RequestKeys),
+    (PROFILES, "[rules]", ruleset.RuleKeys),
+    (PROFILES, "[thresholds]", ruleset.ThresholdKeys),
     (CONFIGURATION, "(top)", config.Config),
     (CONFIGURATION, "[[bus]]", config.BusKeys),
     (CONFIGURATION, "[mqtt]", config.MqttKeys),
     (CONFIGURATION, "[storage]", config.StorageKeys),
     (CONFIGURATION, "[notice]", config.NoticeKeys),
+    (CONFIGURATION, "[candidate]", candidate.CandidateKeys),
 ]
 ROW = re.compile(r"^\| `([^`]+)` \| (.*) \|$", re.MULTILINE)
 TOML = re.compile(r"^```toml\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -69,7 +73,7 @@ def written(value: object) -> str:
 def default_of(model: type[BaseModel], key: str) -> str:
     """What the document has to say under "Default"."""
     field = model.model_fields[key]
-    if model is profile.ThresholdKeys:
+    if model is ruleset.ThresholdKeys:
         return written(asdict(Thresholds())[key])
     return "required" if field.is_required() else written(field.default)
 
@@ -89,7 +93,7 @@ def test_every_default_is_the_real_one(text: str, heading: str, model: type[Base
 def test_every_key_has_type_and_meaning_and_the_unit_of_its_name(
     text: str, heading: str, model: type[BaseModel]
 ) -> None:
-    units = {"_s": "s", "_kph": "km/h", "_rpm": "rpm", "_v": "V", "_percent": "%"}
+    units = {"_s": "s", "_kph": "km/h", "_rpm": "rpm", "_v": "V", "_percent": "%", "_nm": "Nm"}
     for key, (kind, unit, _, meaning) in rows(text, heading).items():
         assert kind
         assert len(meaning) > 10
@@ -113,9 +117,8 @@ def reached(model: type[BaseModel]) -> set[type[BaseModel]]:
 
 def test_every_table_has_a_section() -> None:
     assert {model for text, _, model in SECTIONS if text is PROFILES} == reached(profile.Profile)
-    assert {model for text, _, model in SECTIONS if text is CONFIGURATION} | {profile.ThresholdKeys} == reached(
-        config.Config
-    )
+    shared: set[type[BaseModel]] = {ruleset.ThresholdKeys, ruleset.RuleKeys}
+    assert {model for text, _, model in SECTIONS if text is CONFIGURATION} | shared == reached(config.Config)
 
 
 @pytest.mark.parametrize("word", [*ChecksumKind, *CommandStyle, *Readback, *Propulsion])
@@ -173,6 +176,11 @@ def validator(name: str) -> Any:
 
 
 @pytest.mark.parametrize("name", shipped_profiles())
+def test_a_shipped_profile_is_documented(name: str) -> None:
+    assert re.search(rf"^\| .*`{name}`.* \|$", PROFILES, re.MULTILINE)
+
+
+@pytest.mark.parametrize("name", shipped_profiles())
 def test_a_shipped_profile_is_valid(name: str) -> None:
     validator("profile").validate(shipped(name))
 
@@ -186,6 +194,10 @@ def test_a_shipped_profile_is_valid(name: str) -> None:
         ("profile", ("signals", "Vehicle.Speed", "message"), GONE),
         ("profile", ("messages", "ESC_Speed", "length"), 65),
         ("profile", ("thresholds", "arm_after_s"), -1),
+        ("profile", ("rules", "engine-stopped"), "off"),
+        ("profile", ("diagnostics", "requests"), [{"bus": "main", "ids": []}]),
+        ("profile", ("dbc",), []),
+        ("config", ("rules", "ruleset"), "my rules"),
         ("config", ("vehicle",), "car+7"),
         ("config", ("mode",), "arm"),
         ("config", ("bus", 0, "bitrate"), "500000"),

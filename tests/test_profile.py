@@ -18,6 +18,7 @@ from support.written import (
 
 SPEED = ("signals", "Vehicle.Speed")
 POWER = ("signals", "Vehicle.LowVoltageSystemState")
+AIRBAG = ("signals", "Vehicle.Cabin.Seat.Row1.DriverSide.Airbag.IsDeployed")
 COMMAND = ("hazard", "command")
 CRC = {"signal": "Checksum", "kind": "crc8-sae-j1850"}
 
@@ -68,9 +69,47 @@ MISUSE: dict[str, tuple[list[tuple[Keys, object]], str, str]] = {
     "raw that is no number": (
         [((*POWER, "values"), {"--1": "ON"})],
         'signals."Vehicle.LowVoltageSystemState"',
-        "values maps raw whole numbers; '--1' is none",
+        "values maps raw whole numbers like 7, or 1..6; '--1' is none",
     ),
     "raw with two spellings": ([((*POWER, "values"), {"01": "ON"})], 'signals."Vehicle.Low', "'01' is none"),
+    "raws with one end": ([((*POWER, "values"), {"1..": "ON"})], 'signals."Vehicle.Low', "'1..' is none"),
+    "raws backwards": ([((*POWER, "values"), {"6..1": "ON"})], 'signals."Vehicle.Low', "'6..1' runs backwards"),
+    "raw said twice": (
+        [((*POWER, "values"), {"1..3": "ON", "3": "OFF"})],
+        'signals."Vehicle.LowVoltageSystemState"',
+        "values names the raw number 3 twice",
+    ),
+    "raws without end": (
+        [((*POWER, "values"), {"0..99999999999999999999": "ON"})],
+        'signals."Vehicle.LowVoltageSystemState"',
+        "lists more than 4096 raw numbers",
+    ),
+    "raws without end, in parts": (
+        [((*POWER, "values"), {"0..4095": "ON", "4096": "OFF"})],
+        'signals."Vehicle.LowVoltageSystemState"',
+        "values lists 4097 raw numbers; at most 4096",
+    ),
+    "raws that cannot be": (
+        [((*POWER, "values"), {"5..8": "ON"})],
+        'signals."Vehicle.LowVoltageSystemState".values',
+        "8 can never be read: the raw number is between 0 and 7",
+    ),
+    "flag that the DBC has not": (
+        [((*SPEED, "valid_while"), {"Valid": [1]})],
+        'signals."Vehicle.Speed".valid_while',
+        "has no signal 'Valid'",
+    ),
+    "flag that cannot be": (
+        [((*SPEED, "valid_while"), {"Standstill": [4]})],
+        'signals."Vehicle.Speed".valid_while.Standstill',
+        "4 can never be read: the raw number is between 0 and 3",
+    ),
+    "flag that says nothing": (
+        [((*SPEED, "valid_while"), {"Standstill": []})],
+        'signals."Vehicle.Speed".valid_while.Standstill',
+        "at least 1 item",
+    ),
+    "signal that never comes": ([((*SPEED, "cycle_s"), 0)], 'signals."Vehicle.Speed".cycle_s', "greater than 0"),
     "raw that cannot be": (
         [((*POWER, "values"), {"8": "ON"})],
         'signals."Vehicle.LowVoltageSystemState".values',
@@ -98,7 +137,7 @@ MISUSE: dict[str, tuple[list[tuple[Keys, object]], str, str]] = {
     "signal that the DBC has not": (
         [((*SPEED, "signal"), "Speed")],
         'signals."Vehicle.Speed".signal',
-        f"ESC_Speed in {REFERENCE_DBC} has no signal 'Speed'; it has Checksum, Counter, VehicleSpeed, Standstill",
+        "has no signal 'Speed'; it has Checksum, Counter, VehicleSpeed, Standstill",
     ),
     "message that the DBC has not": (
         [(("signals", "Vehicle.CurrentLocation.Heading", "message"), "Compass")],
@@ -106,11 +145,16 @@ MISUSE: dict[str, tuple[list[tuple[Keys, object]], str, str]] = {
         f"not in {REFERENCE_DBC}; name the DBC file that has it",
     ),
     "message that nobody uses": (
-        [(("messages", "ESC_Wheels"), {"cycle_s": 0.02})],
-        "messages.ESC_Wheels",
+        [(("messages", "TCU_Wheels"), {"cycle_s": 0.02})],
+        "messages.TCU_Wheels",
         "no signal and no command uses this message; remove it or mend its name",
     ),
     "DBC file that is not there": ([(("dbc",), "gone.dbc")], "", "gone.dbc: No such file or directory; check the path"),
+    "second DBC file that is not there": (
+        [(("dbc",), [str(REFERENCE_DBC), "gone.dbc"])],
+        "",
+        "gone.dbc: No such file or directory; check the path",
+    ),
     "no DBC file": ([(("dbc",), GONE)], "dbc", "ships without its DBC file; name it: `dbc` in the configuration"),
     "DBC of a package": ([(("dbc",), "opendbc:no_such_file")], "dbc", "or name the file: `dbc` in the configuration"),
     "threshold too low": ([(("thresholds", "alert_above_kph"), -1)], "thresholds.alert_above_kph", "greater than 0"),
@@ -122,6 +166,24 @@ MISUSE: dict[str, tuple[list[tuple[Keys, object]], str, str]] = {
         "impossible: standstill_below_kph < arm_above_kph <= alert_above_kph must hold, got 2, 8, 7",
     ),
     "start-stop at any speed": ([(("traits", "start_stop_below_kph"), 61)], "traits.start_stop_below_kph", "less than"),
+    "unknown finding": ([(("rules", "engine-stoped"), False)], "rules.engine-stoped", "unknown key"),
+    "switch of none": ([(("rules", "engine-stopped"), "off")], "rules.engine-stopped", "should be a valid boolean"),
+    "ruleset with a space": ([(("rules", "ruleset"), "my rules")], "rules.ruleset", "should match pattern"),
+    "tester on an unknown bus": (
+        [(("diagnostics", "requests"), [{"ids": [0x7E0]}, {"bus": "body", "ids": [0x7DF]}])],
+        "diagnostics.requests[1].bus",
+        "no bus is called 'body'; there is main",
+    ),
+    "tester on no id": (
+        [(("diagnostics", "requests"), [{"ids": []}])],
+        "diagnostics.requests[0].ids",
+        "at least 1 item",
+    ),
+    "tester on an id that CAN has not": (
+        [(("diagnostics", "requests"), [{"ids": [0x20000000]}])],
+        "diagnostics.requests[0].ids[0]",
+        "less than or equal to 536870911",
+    ),
     "no bus": ([(("bus",), [])], "bus", "at least 1 item"),
     "bus twice": ([(("bus",), [{"name": "a"}, {"name": "a"}])], "bus", "the name 'a' stands twice"),
     "unknown bus": (
@@ -143,6 +205,11 @@ MISUSE: dict[str, tuple[list[tuple[Keys, object]], str, str]] = {
         [(("messages", "ESC_Speed", "counter", "signal"), "Checksum")],
         "messages.ESC_Speed.counter.signal",
         "Checksum is the checksum already",
+    ),
+    "counter with every step": (
+        [(("messages", "ESC_Speed", "counter", "max_step"), 16)],
+        "messages.ESC_Speed.counter",
+        "`max_step` 16 lets every count pass; give less than the modulo",
     ),
     "checksum of no kind": (
         [(("messages", "ESC_Speed", "checksum", "kind"), "crc32")],
@@ -185,9 +252,9 @@ MISUSE: dict[str, tuple[list[tuple[Keys, object]], str, str]] = {
         "a checksum cannot cover itself; remove Checksum",
     ),
     "payload cut short": (
-        [(("messages", "GNS_Motion"), {"length": 1})],
-        'signals."Vehicle.CurrentLocation.Heading"',
-        "signal Heading does not fit into the 1 bytes of GNS_Motion",
+        [(("messages", "GNS_Motion"), {"length": 3})],
+        'signals."Vehicle.CurrentLocation.Speed"',
+        "signal GnssSpeed does not fit into the 3 bytes of GNS_Motion",
     ),
     "payload of 65 bytes": ([(("messages", "ESC_Speed", "length"), 65)], "messages.ESC_Speed.length", "equal to 64"),
     "no English text": ([(("hazard_button", "en"), GONE)], "hazard_button", "the English text `en` is the fallback"),
@@ -253,11 +320,11 @@ def test_several_misuses_are_all_told(tmp_path: Path) -> None:
     path = changed(
         tmp_path,
         ((*SPEED, "signal"), "X"),
-        ((*POWER, "message"), "Y"),
+        ((*AIRBAG, "message"), "Y"),
         ((*COMMAND, "on", "Request"), 9),
-        (("messages", "TCU_Gear", "counter", "modulo"), 99),
+        (("messages", "BCM_Power", "counter", "modulo"), 99),
     )
-    # BCM_Power was described and is no longer used, so that is told too.
+    # The airbag's message was described and is no longer used, so that is told too.
     assert len(problems_of(lambda: compile_profile(path))) == 5
 
 

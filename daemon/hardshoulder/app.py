@@ -21,6 +21,7 @@ from hardshoulder.core.responder import Responder
 from hardshoulder.edge.courier import Clock, Courier, StatusReport
 from hardshoulder.edge.links import Links
 from hardshoulder.edge.notice import Cabin
+from hardshoulder.edge.trial import Trial
 from hardshoulder.plan_cache import Bundle
 from hardshoulder.settings import Identity
 
@@ -52,8 +53,9 @@ class Daemon:
         settings, plan = bundle.settings, bundle.plan
         self._responder = Responder(plan, lambda: str(uuid.uuid4()))
         self._permit = Permit(bundle.allowed, armed=settings.armed)
-        self._links = Links(settings.buses, self._responder.decoder.wanted)
+        self._links = Links(settings.buses, self._responder.wanted)
         self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button)
+        self._trial = Trial(bundle.candidate, _say)
         self._courier = self._make_courier()
         self._refused: Refusal | None = None
         self._status: ReportStatus | None = None
@@ -65,7 +67,9 @@ class Daemon:
         if settings.mqtt is None:
             log.error("no [mqtt] in the configuration: alerts reach nobody")
             return None
-        who = Identity(settings.vehicle, plan.profile, plan.digest, __version__, settings.armed, plan.hazard_button)
+        who = Identity(
+            settings.vehicle, plan.profile, plan.digest, __version__, settings.armed, plan.hazard_button, plan.ruleset
+        )
         clock = Clock(time.monotonic, wall_time, lambda: datetime.now(UTC) >= _CLOCK_TRUSTED_FROM)
         return Courier(who, settings.mqtt, settings.storage, clock, _say)
 
@@ -73,10 +77,7 @@ class Daemon:
         """Watches the car until SIGTERM or SIGINT."""
         self._catch_signals()
         self._links.open_missing(time.monotonic())
-        mode = "armed" if self._bundle.settings.armed else "monitor"
-        log.info(
-            "watching vehicle=%s profile=%s mode=%s", self._bundle.settings.vehicle, self._bundle.plan.profile, mode
-        )
+        self._say_what_runs()
         if self._courier is not None:
             self._courier.start()
         try:
@@ -84,6 +85,15 @@ class Daemon:
                 self._turn()
         finally:
             self._close()
+
+    def _say_what_runs(self) -> None:
+        settings, plan, candidate = self._bundle.settings, self._bundle.plan, self._bundle.candidate
+        mode = "armed" if settings.armed else "monitor"
+        log.info(
+            "watching vehicle=%s profile=%s mode=%s ruleset=%s", settings.vehicle, plan.profile, mode, plan.ruleset
+        )
+        if candidate is not None:
+            log.info("trying candidate=%s silently beside it", candidate.ruleset)
 
     def _catch_signals(self) -> None:
         """A signal wakes the selector, so that the loop ends at once."""
@@ -103,17 +113,25 @@ class Daemon:
         for key, _ in self._links.selector.select(max(0.0, self._next_s(now_s) - now_s)):
             if key.data is not None:
                 for frame in self._links.receive(key.data, now_s):
-                    self._perform(self._responder.receive(frame))
+                    actions = self._responder.receive(frame)
+                    self._perform(actions)
+                    self._trial.note(actions, frame)
         now_s = time.monotonic()
-        for bus in self._links.take_lost():
-            self._perform(self._responder.lost_bus(bus, now_s))
-        self._perform(self._responder.tick(now_s))
+        lost = self._links.take_lost()
+        for bus in lost:
+            self._decided(self._responder.lost_bus(bus, now_s))
+        self._decided(self._responder.tick(now_s))
         self._links.open_missing(now_s)
+        self._trial.follow(lost, now_s)
         if self._status is not None and now_s >= self._status_due_s:
             self._send_status(self._status, now_s)
 
     def _next_s(self, now_s: float) -> float:
         return min(self._responder.next_deadline(), self._links.next_retry_s(), now_s + IDLE_S)
+
+    def _decided(self, actions: list[Action]) -> None:
+        self._perform(actions)
+        self._trial.note(actions)
 
     def _perform(self, actions: list[Action]) -> None:
         for action in actions:
@@ -164,7 +182,7 @@ class Daemon:
                 status.state, status.health, status.missing, self._responder.senses.motion_kph(now_s), now_s
             )
             faults = {f"{name}.{fault.value}": n for (name, fault), n in self._responder.decoder.faults.items()}
-            self._courier.submit(StatusReport(current, self._links.up, faults))
+            self._courier.submit(StatusReport(current, self._links.up, faults, self._trial.status))
 
     _handlers: dict[type, Callable[..., None]] = {  # noqa: RUF012 - a table of methods, never changed
         Lease: _on_lease,

@@ -24,7 +24,10 @@ def describe(bundle: Bundle) -> Iterator[str]:
     """The lines that tell what the daemon would do."""
     plan, settings = bundle.plan, bundle.settings
     mode = "armed" if settings.armed else "monitor"
-    yield f"vehicle {settings.vehicle}, profile {plan.profile} ({plan.propulsion.value}), mode {mode}"
+    car = f"profile {plan.profile} ({plan.propulsion.value}), ruleset {plan.ruleset}"
+    yield f"vehicle {settings.vehicle}, {car}, mode {mode}"
+    if bundle.candidate is not None:
+        yield from _describe_candidate(plan, bundle.candidate)
     yield "decodes:"
     for message in plan.messages:
         yield from _describe_message(message)
@@ -33,6 +36,15 @@ def describe(bundle: Bundle) -> Iterator[str]:
     yield "publishes:"
     yield from _describe_publishing(settings)
     yield from (f"note: {note}" for note in plan.dropped)
+
+
+def _describe_candidate(plan: CarPlan, candidate: CarPlan) -> Iterator[str]:
+    # On demand: it is written in pydantic, and most cars try nothing.
+    from hardshoulder.candidate import differences
+
+    yield f"tries the ruleset {candidate.ruleset} silently:"
+    changes = differences(plan, candidate)
+    yield from (f"  {change}" for change in changes or ["the same as the active one"])
 
 
 def _describe_message(message: MessagePlan) -> Iterator[str]:

@@ -5,22 +5,36 @@ pydantic weighs on the process that watches the car.
 """
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 
 from cantools.database.can import Signal
 
 from hardshoulder import __version__
 from hardshoulder.core.bits import insert, mask_of
-from hardshoulder.core.plan import CarPlan, HazardCommand, HazardPlan, MessagePlan, Multiplex, SignalPlan, Traits
+from hardshoulder.core.frame import EXTENDED, STANDARD_ID_MAX
+from hardshoulder.core.plan import (
+    CarPlan,
+    FieldKind,
+    HazardCommand,
+    HazardPlan,
+    MessagePlan,
+    Multiplex,
+    SignalPlan,
+    Traits,
+)
 from hardshoulder.core.vocabulary import UNITS, Vss
 from hardshoulder.errors import UserError
-from hardshoulder.profile import FACTORS, CommandKeys, SignalKeys, load_profile, merge_thresholds
+from hardshoulder.profile import FACTORS, CommandKeys, Profile, SignalKeys, load_profile, raws_of, shipped_profiles
 from hardshoulder.resolve import Resolver, can_id_of, check_messages, dbc_paths, needed_signals, read_all
-from hardshoulder.toml_file import Strict
+from hardshoulder.ruleset import Layer, merged, name_of
 
 STALE_AFTER_AT_LEAST_S = 0.5
 STALE_AFTER_CYCLES = 4
 CLASSIC_PAYLOAD = 8
+
+# ISO 15765-4: what a tester asks all control units with, and each of the eight that answer for emissions.
+TESTER_IDS = (0x7DF, *range(0x7E0, 0x7E8))
 
 
 def _signal_plan(work: Resolver, vss: Vss, keys: SignalKeys) -> SignalPlan | None:
@@ -32,12 +46,15 @@ def _signal_plan(work: Resolver, vss: Vss, keys: SignalKeys) -> SignalPlan | Non
     if place is None:
         return None
     work.check_raws(f"{key}.not_available", place, keys.not_available)
-    work.check_raws(f"{key}.values", place, [int(raw) for raw in keys.values])
+    ranges = {raw: raws_of(raw) for raw in keys.values}
+    work.check_raws(
+        f"{key}.values", place, [end for raws in ranges.values() for end in dict.fromkeys((raws[0], raws[-1]))]
+    )
     factor = 1.0 if keys.unit is None else FACTORS[UNITS[vss]][keys.unit]
     scale = float(signal.scale) * keys.scale * factor
     if scale == 0 and not keys.values:
         work.problem(key, f"the scale of {keys.signal} is 0: every reading would be the same; correct it")
-    cycle_s = work.cycle_s(keys.message)
+    cycle_s = keys.cycle_s or work.cycle_s(keys.message)
     lowest, highest = keys.valid or (None, None)
     return SignalPlan(
         vss=vss,
@@ -47,8 +64,8 @@ def _signal_plan(work: Resolver, vss: Vss, keys: SignalKeys) -> SignalPlan | Non
         minimum=None if lowest is None else lowest * factor,
         maximum=None if highest is None else highest * factor,
         not_available=tuple(keys.not_available),
-        values=tuple((int(raw), value) for raw, value in keys.values.items()),
-        multiplex=_multiplex(work, key, keys.message, signal),
+        values=tuple((raw, value) for written, value in keys.values.items() for raw in ranges[written]),
+        multiplex=(*_multiplex(work, key, keys.message, signal), *_flags(work, key, keys)),
         cycle_s=cycle_s,
         stale_after_s=keys.stale_after_s or max(STALE_AFTER_AT_LEAST_S, STALE_AFTER_CYCLES * cycle_s),
     )
@@ -68,6 +85,18 @@ def _multiplex(work: Resolver, key: str, message: str, signal: Signal) -> tuple[
     return tuple(gates)
 
 
+def _flags(work: Resolver, key: str, keys: SignalKeys) -> tuple[Multiplex, ...]:
+    """The fields of the message that say whether this signal can be believed, with the raws that say so."""
+    flags = []
+    for name, raws in keys.valid_while.items():
+        place = work.field(f"{key}.valid_while", keys.message, name)
+        if place is not None:
+            bits = replace(place, kind=FieldKind.UNSIGNED)
+            work.check_raws(f"{key}.valid_while.{name}", bits, raws)
+            flags.append(Multiplex(bits, tuple(raws)))
+    return tuple(flags)
+
+
 def _message_plan(work: Resolver, name: str, signals: tuple[SignalPlan, ...]) -> MessagePlan:
     return MessagePlan(
         name=name,
@@ -79,6 +108,15 @@ def _message_plan(work: Resolver, name: str, signals: tuple[SignalPlan, ...]) ->
         checksum=work.checksum(name),
         signals=signals,
     )
+
+
+def _messages(work: Resolver) -> tuple[MessagePlan, ...]:
+    """The messages that signals are read from, in the profile's order."""
+    by_message: dict[str, list[SignalPlan]] = {}
+    for vss, keys in work.profile.signals.items():
+        if keys.message in work.messages and (plan := _signal_plan(work, vss, keys)) is not None:
+            by_message.setdefault(keys.message, []).append(plan)
+    return tuple(_message_plan(work, name, tuple(signals)) for name, signals in by_message.items())
 
 
 def _payload(work: Resolver, command: CommandKeys, which: str, values: dict[str, int]) -> bytes:
@@ -144,16 +182,36 @@ def _digest(files: tuple[Path, ...]) -> str:
     return digest.hexdigest()
 
 
+def _workshop(profile: Profile) -> tuple[tuple[str, int], ...]:
+    """(bus, id) of the frames with which a workshop's tester asks, 29-bit ids with EXTENDED set."""
+    buses = [bus.name for bus in profile.bus]
+    requests = profile.diagnostics.requests
+    asked = [(None, TESTER_IDS)] if requests is None else [(keys.bus, tuple(keys.ids)) for keys in requests]
+    return tuple(
+        dict.fromkeys(
+            (bus, can_id if can_id <= STANDARD_ID_MAX else can_id | EXTENDED)
+            for named, ids in asked
+            for bus in (buses if named is None else [named])
+            for can_id in ids
+        )
+    )
+
+
+def _shipped_layer(profile: Profile, path: Path) -> Layer:
+    """What the package ships for a car of this name; nothing of its own for a car that it does not know."""
+    shipped = shipped_profiles().get(profile.name)
+    if shipped is None:
+        return Layer()
+    return profile.layer if shipped.samefile(path) else load_profile(shipped).layer
+
+
 def compile_profile(
-    path: Path,
-    dbc: tuple[Path, ...] = (),
-    language: str = "en",
-    overrides: Strict | None = None,
+    path: Path, dbc: tuple[Path, ...] = (), language: str = "en", config: Layer | None = None
 ) -> CarPlan:
     """The plan of the car that the profile describes.
 
-    dbc: files that replace the one named in the profile. overrides: thresholds that win over
-    the profile's. Raises UserError with every problem found.
+    dbc: files that replace those named in the profile. config: thresholds and switches that win
+    over the profile's. Raises UserError with every problem found.
     """
     profile = load_profile(path)
     files = dbc_paths(profile, path, dbc)
@@ -161,23 +219,24 @@ def compile_profile(
     found, notes = read_all(files, needed)
     work = Resolver(profile, path, found)
     check_messages(work, needed, files)
-    by_message: dict[str, list[SignalPlan]] = {}
-    for vss, keys in profile.signals.items():
-        if keys.message in found and (plan := _signal_plan(work, vss, keys)) is not None:
-            by_message.setdefault(keys.message, []).append(plan)
-    messages = tuple(_message_plan(work, name, tuple(signals)) for name, signals in by_message.items())
+    messages = _messages(work)
     hazard = _hazard_plan(work)
     if work.problems:
         raise UserError(*dict.fromkeys(work.problems))
+    config = config or Layer()
+    rules = merged(profile.layer, config)
     return CarPlan(
         profile=profile.name,
         digest=_digest((path, *files)),
         propulsion=profile.propulsion,
         traits=Traits(profile.traits.start_stop_below_kph, profile.traits.coasts_engine_off),
-        thresholds=merge_thresholds(profile.thresholds, *([overrides] if overrides is not None else [])),
+        thresholds=rules.thresholds,
         buses=tuple(bus.name for bus in profile.bus),
         messages=messages,
         hazard=hazard,
         hazard_button=profile.hazard_button.get(language, profile.hazard_button["en"]),
         dropped=tuple(notes),
+        workshop=_workshop(profile),
+        switched_off=rules.switched_off,
+        ruleset=name_of(_shipped_layer(profile, path), profile.layer, config),
     )

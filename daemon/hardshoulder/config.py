@@ -11,14 +11,16 @@ from pydantic import Field as Key
 from pydantic import model_validator
 
 from hardshoulder import __version__
+from hardshoulder.candidate import CandidateKeys, candidate_plan, candidate_problems
 from hardshoulder.compile import compile_profile, fixed_bits
 from hardshoulder.core.actions import Notice
 from hardshoulder.core.permit import Allowed
 from hardshoulder.core.plan import CarPlan
 from hardshoulder.errors import UserError
 from hardshoulder.plan_cache import FORMAT, Bundle, Source, sha256_of
-from hardshoulder.profile import ThresholdKeys, find_profile, load_profile, threshold_problems
+from hardshoulder.profile import find_profile, load_profile, shipped_profiles
 from hardshoulder.resolve import dbc_paths
+from hardshoulder.ruleset import Layer, RuleKeys, ThresholdKeys, threshold_problems
 from hardshoulder.settings import BusSettings, MqttSettings, Settings, StorageSettings
 from hardshoulder.toml_file import Problems, Strict, load, read_text
 
@@ -79,6 +81,8 @@ class Config(Strict):
     storage: StorageKeys
     notice: NoticeKeys | None = None
     thresholds: ThresholdKeys = ThresholdKeys()  # type: ignore[valid-type]
+    rules: RuleKeys = RuleKeys()  # type: ignore[valid-type]
+    candidate: CandidateKeys | None = None
 
     @model_validator(mode="after")
     def _known(self) -> Self:
@@ -146,24 +150,34 @@ def load_texts(language: str) -> dict[str, str]:
     return texts
 
 
+def _compared(plan: CarPlan) -> tuple[Path, ...]:
+    """The shipped profile of the same name, by which the ruleset is named; it may be the profile itself."""
+    shipped = shipped_profiles().get(plan.profile)
+    return () if shipped is None else (shipped,)
+
+
 def make_bundle(path: Path) -> Bundle:
     """Config, profile and DBC compiled. Raises UserError with every problem found."""
     config = load(path, Config)
     profile_path = find_profile(config.profile, path.parent)
     dbc = tuple(path.parent / name for name in config.dbc)
-    plan = compile_profile(profile_path, dbc, config.language, config.thresholds)
+    plan = compile_profile(profile_path, dbc, config.language, Layer(config.thresholds, config.rules))
+    candidate = None if config.candidate is None else candidate_plan(plan, config.candidate)
     problems = _bus_problems(path, config, plan)
     problems += [f"{path}: {problem}" for problem in threshold_problems(plan.thresholds)]
+    problems += [f"{path}: {problem}" for problem in candidate_problems(candidate)] if candidate else []
     if problems:
         raise UserError(*problems)
     texts_file = TEXTS / f"{config.language}.toml"
-    files = (path, profile_path, texts_file, *dbc_paths(load_profile(profile_path), profile_path, dbc), *COMPILER)
+    dbc_files = dbc_paths(load_profile(profile_path), profile_path, dbc)
+    files = (path, profile_path, *_compared(plan), texts_file, *dbc_files, *COMPILER)
     return Bundle(
         format=FORMAT,
         version=__version__,
-        sources=tuple(Source(file.resolve(), sha256_of(file)) for file in files),
+        sources=tuple(Source(file, sha256_of(file)) for file in dict.fromkeys(file.resolve() for file in files)),
         settings=_settings(path, config),
         plan=plan,
         allowed=allow_list(plan),
         texts=load_texts(config.language),
+        candidate=candidate,
     )

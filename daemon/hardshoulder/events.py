@@ -7,6 +7,7 @@ from typing import Literal
 
 from hardshoulder.core.actions import Entry, Evidence, Finding, Incident, Location, Report, ReportStatus
 from hardshoulder.core.plan import as_text
+from hardshoulder.core.shadow import Comparison, ShadowStatus, Verdict
 from hardshoulder.core.vocabulary import UNITS, Unit, Value, Vss
 from hardshoulder.settings import Identity
 from hardshoulder.wire import (
@@ -14,6 +15,7 @@ from hardshoulder.wire import (
     PRESENCE_TYPE,
     STATUS_TYPE,
     CauseData,
+    DisagreementData,
     EntryData,
     EvidenceData,
     IncidentData,
@@ -21,6 +23,7 @@ from hardshoulder.wire import (
     LocationData,
     PresenceData,
     PresenceEvent,
+    ShadowData,
     StatusData,
     StatusEvent,
     new_event_id,
@@ -85,7 +88,19 @@ _WORDS: dict[Finding, str] = {
     Finding.ENGINE_STOPPED: "The engine stopped",
     Finding.DRIVE_SILENT: "The drive's control unit fell silent",
     Finding.SUPPLY_COLLAPSED: "The 12 V supply collapsed",
-    Finding.NO_DRIVE: "The drive did not answer the pedal",
+    Finding.NO_DRIVE: "The car slowed down though the pedal was pressed",
+    Finding.SWITCHED_OFF: "The car was switched off while it moved",
+    Finding.NO_TORQUE: "The drive did not answer the pedal",
+    Finding.STALLED: "The drive stopped in traffic and was not restarted",
+    Finding.STOP_NOW: "A red warning lamp came on",
+    Finding.LIMP_HOME: "The drive went on with reduced power",
+    Finding.MALFUNCTION: "The drive stored a fault",
+}
+
+_DISAGREEMENTS: dict[Verdict, Literal["other-kind", "only-active", "only-candidate"]] = {
+    Verdict.OTHER_KIND: "other-kind",
+    Verdict.ONLY_ACTIVE: "only-active",
+    Verdict.ONLY_CANDIDATE: "only-candidate",
 }
 
 _WITHOUT_SYMBOL = frozenset({Unit.BOOLEAN, Unit.STATE})
@@ -118,6 +133,7 @@ def status_event(
     invalid_frames: Mapping[str, int],
     outbox_depth: int,
     storage_ok: bool,
+    shadow: ShadowStatus | None = None,
 ) -> StatusEvent:
     """The event that tells how the car is. buses: which are up; invalid_frames: counted by reason."""
     data = StatusData(
@@ -136,14 +152,20 @@ def status_event(
         profile=identity.profile,
         profile_digest=identity.profile_digest,
         software=identity.software,
+        ruleset=identity.ruleset,
+        shadow=None if shadow is None else _shadow(shadow, wall_time),
     )
+    return _status_event(identity, data, wall_time(status.at_s))
+
+
+def _status_event(identity: Identity, data: StatusData, at: datetime) -> StatusEvent:
     return StatusEvent(
         specversion="1.0",
         id=new_event_id(),
         source=_source(identity),
         type=STATUS_TYPE,
         subject=identity.vehicle,
-        time=wall_time(status.at_s),
+        time=at,
         datacontenttype="application/json",
         dataschema=schema_id(STATUS_TYPE),
         data=data,
@@ -200,6 +222,31 @@ def _incident_data(identity: Identity, incident: Incident, wall_time: WallTime, 
         hazard_button=identity.hazard_button,
         profile_digest=identity.profile_digest,
         software=identity.software,
+        ruleset=identity.ruleset,
+    )
+
+
+def _shadow(status: ShadowStatus, wall_time: WallTime) -> ShadowData:
+    counts = dict(status.counts)
+    return ShadowData(
+        ruleset=status.ruleset,
+        running=status.running,
+        agreed=counts.get(Verdict.AGREED, 0),
+        other_kind=counts.get(Verdict.OTHER_KIND, 0),
+        only_active=counts.get(Verdict.ONLY_ACTIVE, 0),
+        only_candidate=counts.get(Verdict.ONLY_CANDIDATE, 0),
+        latest=tuple(_disagreement(comparison, wall_time) for comparison in status.latest),
+    )
+
+
+def _disagreement(comparison: Comparison, wall_time: WallTime) -> DisagreementData:
+    active, candidate, first = comparison.active, comparison.candidate, comparison.first
+    return DisagreementData(
+        verdict=_DISAGREEMENTS[comparison.verdict],
+        at=wall_time(first.at_s),
+        kind=None if active is None else active.kind,
+        candidate_kind=None if candidate is None else candidate.kind,
+        speed_kph=_finite(first.speed_kph),
     )
 
 

@@ -25,7 +25,7 @@ from hardshoulder.core.plan import CarPlan
 from hardshoulder.errors import UserError
 from hardshoulder.settings import Settings
 
-FORMAT = 1
+FORMAT = 2
 COMPILE_TIMEOUT_S = 120
 T = TypeVar("T")
 
@@ -40,7 +40,10 @@ class Source:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """All the daemon needs to start: settings, the car, what may be sent, what the driver is told."""
+    """All the daemon needs to start: settings, the car, what may be sent, what the driver is told.
+
+    candidate: the car under a ruleset that is tried and not obeyed.
+    """
 
     format: int
     version: str
@@ -49,6 +52,7 @@ class Bundle:
     plan: CarPlan
     allowed: tuple[Allowed, ...]
     texts: dict[str, str]
+    candidate: CarPlan | None = None
 
 
 def encode(value: Any) -> Any:

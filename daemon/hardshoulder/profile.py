@@ -5,16 +5,17 @@ generated from them and docs/PROFILES.md explains each key.
 """
 
 import re
-from dataclasses import fields
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field as Key
-from pydantic import create_model, model_validator
+from pydantic import model_validator
 
-from hardshoulder.core.plan import ChecksumKind, CommandStyle, Readback, Thresholds
+from hardshoulder.core.frame import EXTENDED_ID_MAX
+from hardshoulder.core.plan import ChecksumKind, CommandStyle, Readback
 from hardshoulder.core.vocabulary import STATES, UNITS, Propulsion, Unit, Vss
 from hardshoulder.errors import UserError
+from hardshoulder.ruleset import Layer, RuleKeys, ThresholdKeys, merged, threshold_problems
 from hardshoulder.toml_file import Problems, Strict, load
 
 FORMAT = 1
@@ -26,51 +27,32 @@ FACTORS: dict[Unit, dict[str, float]] = {
     Unit.RPM: {"rpm": 1.0, "rad/s": 9.549296585513721},
     Unit.VOLT: {"V": 1.0, "mV": 0.001},
     Unit.PERCENT: {"%": 1.0, "ratio": 100.0},
+    Unit.NEWTON_METRE: {"Nm": 1.0},
     Unit.DEGREE: {"deg": 1.0, "rad": 57.29577951308232},
 }
 
-RAW = re.compile(r"0|-?[1-9][0-9]{0,19}")
-"""A raw number as a key of `values`; one spelling each, so that none stands twice."""
+_RAW = r"(0|-?[1-9][0-9]{0,19})"
+_RAWS = re.compile(rf"{_RAW}(?:\.\.{_RAW})?")
+"""A raw number as a key of `values`, or all from one to another; one spelling each, so that none stands twice."""
+
+MOST_RAWS = 4096
+"""Raw numbers that the values of one signal may list: a field of twelve bits."""
 
 Seconds = Annotated[float, Key(gt=0, le=60)]
 
-# What a threshold of this unit can sensibly be.
-_BOUNDS: dict[str, Any] = {
-    "_kph": Key(gt=0, le=150),
-    "_s": Key(ge=0, le=60),
-    "_rpm": Key(gt=0, le=1500),
-    "_v": Key(gt=0, le=60),
-    "_percent": Key(gt=0, le=100),
-}
 
-
-def _threshold_keys() -> dict[str, Any]:
-    keys: dict[str, Any] = {}
-    for field in fields(Thresholds):
-        bounds = next(bounds for unit, bounds in _BOUNDS.items() if field.name.endswith(unit))
-        keys[field.name] = (Annotated[float, bounds] | None, None)
-    return keys
-
-
-ThresholdKeys = create_model("ThresholdKeys", __base__=Strict, **_threshold_keys())
-
-
-def merge_thresholds(*overrides: Strict) -> Thresholds:
-    """The defaults with what each override names, later ones winning."""
-    values: dict[str, float] = {}
-    for override in overrides:
-        values |= {name: float(v) for name, v in override.model_dump(exclude_none=True).items()}
-    return Thresholds(**values)
-
-
-def threshold_problems(merged: Thresholds) -> list[str]:
-    """What cannot be among the thresholds that hold in the end."""
-    if merged.standstill_below_kph < merged.arm_above_kph <= merged.alert_above_kph:
-        return []
-    return [
-        "thresholds: impossible: standstill_below_kph < arm_above_kph <= alert_above_kph must hold, "
-        f"got {merged.standstill_below_kph:g}, {merged.arm_above_kph:g}, {merged.alert_above_kph:g}"
-    ]
+def raws_of(key: str) -> range:
+    """The raw numbers that a key of `values` names: `7`, or `1..6`. Raises ValueError."""
+    match = _RAWS.fullmatch(key)
+    if match is None:
+        raise ValueError(f"values maps raw whole numbers like 7, or 1..6; {key!r} is none")
+    first = int(match[1])
+    last = first if match[2] is None else int(match[2])
+    if last < first:
+        raise ValueError(f"values: {key!r} runs backwards")
+    if last - first >= MOST_RAWS:
+        raise ValueError(f"values: {key!r} lists more than {MOST_RAWS} raw numbers")
+    return range(first, last + 1)
 
 
 class BusKeys(Strict):
@@ -81,10 +63,17 @@ class BusKeys(Strict):
 
 
 class CounterKeys(Strict):
-    """The alive counter of a message."""
+    """The alive counter of a message. max_step: the largest step at which it is in sequence."""
 
     signal: str
     modulo: Annotated[int, Key(ge=2, le=65536)]
+    max_step: Annotated[int, Key(ge=1, le=65535)] = 3
+
+    @model_validator(mode="after")
+    def _step_shorter_than_the_round(self) -> Self:
+        if "max_step" in self.model_fields_set and self.max_step >= self.modulo:
+            raise ValueError(f"`max_step` {self.max_step} lets every count pass; give less than the modulo")
+        return self
 
 
 class ChecksumKeys(Strict):
@@ -116,9 +105,10 @@ class MessageKeys(Strict):
 
 
 class SignalKeys(Strict):
-    """Where a VSS signal comes from. values: raw number to truth or state word.
+    """Where a VSS signal comes from. values: raw number, or several, to truth or state word.
 
     The DBC's value, times scale plus offset, is in `unit`.
+    valid_while: other signals of the message, and the raw numbers at which this one can be believed.
     """
 
     message: str
@@ -129,15 +119,20 @@ class SignalKeys(Strict):
     valid: Annotated[list[float], Key(min_length=2, max_length=2)] | None = None
     not_available: list[int] = []
     values: dict[str, bool | str] = {}
+    valid_while: dict[str, Annotated[list[int], Key(min_length=1)]] = {}
+    cycle_s: Seconds | None = None
     stale_after_s: Seconds | None = None
 
     @model_validator(mode="after")
     def _sound(self) -> Self:
         if self.valid is not None and self.valid[0] >= self.valid[1]:
             raise ValueError(f"valid = [lowest, highest]; {self.valid[0]:g} is not below {self.valid[1]:g}")
-        wrong = [key for key in self.values if not RAW.fullmatch(key)]
-        if wrong:
-            raise ValueError(f"values maps raw whole numbers; {wrong[0]!r} is none")
+        raws = [raw for key in self.values for raw in raws_of(key)]
+        if len(raws) > MOST_RAWS:
+            raise ValueError(f"values lists {len(raws)} raw numbers; at most {MOST_RAWS}")
+        if len(set(raws)) < len(raws):
+            twice = next(raw for raw in raws if raws.count(raw) > 1)
+            raise ValueError(f"values names the raw number {twice} twice")
         return self
 
 
@@ -167,6 +162,19 @@ class TraitKeys(Strict):
     coasts_engine_off: bool = False
 
 
+class RequestKeys(Strict):
+    """Ids on which a workshop's tester asks the control units. bus: every bus, where it is left out."""
+
+    bus: str | None = None
+    ids: Annotated[list[Annotated[int, Key(ge=0, le=EXTENDED_ID_MAX)]], Key(min_length=1)]
+
+
+class DiagnosticsKeys(Strict):
+    """How a workshop's tester is known. requests: None for the ids of ISO 15765-4."""
+
+    requests: list[RequestKeys] | None = None
+
+
 class Profile(Strict):
     """A vehicle profile, format 1."""
 
@@ -174,14 +182,21 @@ class Profile(Strict):
     name: Annotated[str, Key(pattern=r"^[a-z0-9][a-z0-9-]{0,63}$")]
     description: str
     propulsion: Annotated[Propulsion, Key(strict=False)]
-    dbc: str | None = None
+    dbc: str | Annotated[list[str], Key(min_length=1)] | None = None
     traits: TraitKeys = TraitKeys()
     bus: Annotated[list[BusKeys], Key(min_length=1, max_length=8)]
     messages: dict[str, MessageKeys] = {}
     signals: Annotated[dict[Annotated[Vss, Key(strict=False)], SignalKeys], Key(min_length=1)]
     hazard: HazardKeys = HazardKeys(readback=Readback.NONE)
     hazard_button: dict[str, Annotated[str, Key(min_length=1, max_length=120)]]
+    diagnostics: DiagnosticsKeys = DiagnosticsKeys()
     thresholds: ThresholdKeys = ThresholdKeys()  # type: ignore[valid-type]
+    rules: RuleKeys = RuleKeys()  # type: ignore[valid-type]
+
+    @property
+    def layer(self) -> Layer:
+        """What this profile says of the rules."""
+        return Layer(self.thresholds, self.rules)
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
@@ -189,7 +204,7 @@ class Profile(Strict):
             *self._bus_problems(),
             *self._signal_problems(),
             *self._readback_problems(),
-            *threshold_problems(merge_thresholds(self.thresholds)),
+            *threshold_problems(merged(self.layer).thresholds),
         ]
         if "en" not in self.hazard_button:
             problems.append("hazard_button: the English text `en` is the fallback of every language; add it")
@@ -203,6 +218,10 @@ class Profile(Strict):
         for message, keys in self.messages.items():
             if keys.bus is not None and keys.bus not in names:
                 problems.append(f"messages.{message}.bus: no bus is called {keys.bus!r}; there is {', '.join(names)}")
+        for place, asked in enumerate(self.diagnostics.requests or []):
+            if asked.bus is not None and asked.bus not in names:
+                key = f"diagnostics.requests[{place}].bus"
+                problems.append(f"{key}: no bus is called {asked.bus!r}; there is {', '.join(names)}")
         return problems
 
     def _signal_problems(self) -> list[str]:

@@ -84,7 +84,7 @@ class Resolver:
         checksum = self.keys(message).checksum
         if checksum is not None and checksum.signal == keys.signal:
             self.problem(f"{key}.signal", f"{keys.signal} is the checksum already; name the signal that counts")
-        return None if place is None else Counter(place, keys.modulo)
+        return None if place is None else Counter(place, keys.modulo, min(keys.max_step, keys.modulo - 1))
 
     def checksum(self, message: str) -> Checksum | None:
         """The message's checksum, if the profile names one."""
@@ -131,7 +131,7 @@ def needed_signals(profile: Profile) -> dict[str, frozenset[str]]:
     """Message name to the DBC signals that the profile relies on."""
     needed: dict[str, set[str]] = {}
     for signal in profile.signals.values():
-        needed.setdefault(signal.message, set()).add(signal.signal)
+        needed.setdefault(signal.message, set()).update((signal.signal, *signal.valid_while))
     if profile.hazard.command is not None:
         command = profile.hazard.command
         needed.setdefault(command.message, set()).update(command.on, command.off)
@@ -164,9 +164,8 @@ def dbc_paths(profile: Profile, path: Path, given: tuple[Path, ...]) -> tuple[Pa
         raise UserError(
             f"{path}: dbc: this profile ships without its DBC file; name it: `dbc` in the configuration, or --dbc"
         )
-    if profile.dbc.startswith("opendbc:"):
-        return (_from_package(profile.dbc, path),)
-    return (path.parent / profile.dbc,)
+    names = [profile.dbc] if isinstance(profile.dbc, str) else profile.dbc
+    return tuple(_from_package(name, path) if name.startswith("opendbc:") else path.parent / name for name in names)
 
 
 def check_messages(work: Resolver, needed: dict[str, frozenset[str]], files: tuple[Path, ...]) -> None:

@@ -13,6 +13,7 @@ class Identity:
     software: the daemon's version.
     armed: False while the daemon only monitors and switches nothing.
     hazard_button: where the driver finds the button, in the configured language.
+    ruleset: the version of thresholds and switches at work.
     """
 
     vehicle: str
@@ -21,6 +22,7 @@ class Identity:
     software: str
     armed: bool
     hazard_button: str
+    ruleset: str
 
 
 @dataclass(frozen=True, slots=True)

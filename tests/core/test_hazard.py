@@ -159,3 +159,14 @@ def test_a_late_loop_neither_stretches_the_period_nor_sends_a_burst() -> None:
     assert [car.hazard.due(at_s) != [] for at_s in (3.0, 3.13, 3.201, 3.29, 3.301, 7.0, 7.05, 7.101)] == [
         True, True, True, False, True, True, False, True,
     ]  # fmt: skip
+
+
+def test_letting_go_twice_says_off_no_oftener() -> None:
+    car = asked()
+    car.run(1)
+    car.hazard.release(car.now_s)
+    car.run(2)
+    sent = len(car.frames)
+    car.hazard.release(car.now_s)
+    car.run(2)
+    assert car.shows(HazardState.RELEASED) and len(car.frames) == sent

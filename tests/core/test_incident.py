@@ -1,5 +1,7 @@
 """Every state meets every event, and the record tells what happened."""
 
+from dataclasses import FrozenInstanceError
+
 import pytest
 
 from hardshoulder.core.actions import Evidence, Finding, HazardState, Incident, State
@@ -7,6 +9,7 @@ from hardshoulder.core.incident import (
     OPEN_STATES,
     TIMELINE_LIMIT,
     TRANSITIONS,
+    Circumstances,
     Event,
     denm_cause,
     next_state,
@@ -32,7 +35,10 @@ rolling stop stranded
 rolling recover recovered
 stranded recover recovered
 recovered break rolling
-recovered drive-on closed
+recovered drive-on driving-on
+driving-on break rolling
+driving-on settle closed
+driving-on park closed
 closed leave driving
 """
 MOVES = {(State(a), Event(b)): State(c) for a, b, c in (line.split() for line in STORY.split("\n") if line)}
@@ -50,10 +56,11 @@ def test_no_state_is_a_trap_and_none_is_out_of_reach() -> None:
     assert left == set(State) and reached == set(State)
 
 
-def test_an_open_incident_never_parks_or_arms_away() -> None:
+def test_an_open_incident_leaves_by_closing_only() -> None:
     for state in OPEN_STATES:
-        for event in (Event.PARK, Event.ARM, Event.CLEAR, Event.SUSPECT):
-            assert next_state(state, event) is state
+        after = {next_state(state, event) for event in Event}
+        assert after <= OPEN_STATES | {State.CLOSED}
+        assert State.CLOSED not in after or state is State.DRIVING_ON
 
 
 def evidence(finding: Finding = Finding.ENGINE_STOPPED, at_s: float = 9.5) -> Evidence:
@@ -66,7 +73,10 @@ def opened() -> Incident:
 
 def test_opening_takes_the_earliest_suspicion() -> None:
     found = [evidence(Finding.POWER_LOST, 9.7), evidence(Finding.ENGINE_STOPPED, 9.2)]
-    incident = open_incident("i-1", Finding.POWER_LOST, found, 10.0, 98.0, None, (91, 0))
+    incident = open_incident("i-1", Finding.POWER_LOST, found, 10.0, 98.0, None, (91, 3))
+    assert (incident.cause, incident.sub_cause, incident.speed_kph_at_open) == (91, 3, 98.0)
+    stamps = (incident.hazards_requested_at_s, incident.stopped_at_s, incident.closed_at_s, incident.location)
+    assert stamps == (None, None, None, None)
     assert (incident.kind, incident.suspected_at_s, incident.opened_at_s) == (Finding.POWER_LOST, 9.2, 10.0)
     assert (incident.sequence, incident.state, incident.hazards) == (0, State.ROLLING, HazardState.OFF)
 
@@ -106,6 +116,7 @@ def test_known_evidence_changes_nothing_and_new_evidence_is_added() -> None:
 
 def test_the_timeline_is_bounded() -> None:
     incident = opened()
+    assert TIMELINE_LIMIT == 200
     for step in range(2 * TIMELINE_LIMIT):
         incident = with_entry(incident, 10.0 + step, str(step))
     assert len(incident.timeline) == TIMELINE_LIMIT
@@ -113,21 +124,43 @@ def test_the_timeline_is_bounded() -> None:
 
 
 @pytest.mark.parametrize(
-    ("kind", "fuel", "charge", "cause"),
+    ("kind", "known", "cause"),
     [
-        (Finding.CRASH, 0.0, 0.0, (92, 0)),
-        (Finding.ENGINE_STOPPED, 0.5, None, (91, 1)),
-        (Finding.ENGINE_STOPPED, 1.0, None, (91, 3)),
-        (Finding.ENGINE_STOPPED, None, None, (91, 3)),
-        (Finding.CONTACTORS_OPEN, None, 0.4, (91, 2)),
-        (Finding.CONTACTORS_OPEN, None, 50.0, (91, 3)),
-        (Finding.SUPPLY_COLLAPSED, 50.0, 50.0, (91, 2)),
-        (Finding.POWER_LOST, 50.0, 50.0, (91, 0)),
-        (Finding.BUS_SILENT, None, None, (91, 0)),
+        (Finding.CRASH, Circumstances(0.0, 0.0, True, True), (92, 0)),
+        (Finding.SWITCHED_OFF, Circumstances(0.0, 0.0, True, True), (91, 0)),
+        (Finding.ENGINE_STOPPED, Circumstances(fuel_percent=0.999), (91, 1)),
+        (Finding.ENGINE_STOPPED, Circumstances(fuel_percent=1.0), (91, 3)),
+        (Finding.ENGINE_STOPPED, Circumstances(fuel_percent=50.0), (91, 3)),
+        (Finding.ENGINE_STOPPED, Circumstances(charge_percent=50.0), (91, 3)),
+        (Finding.ENGINE_STOPPED, Circumstances(), (91, 3)),
+        (Finding.ENGINE_STOPPED, Circumstances(fuel_percent=0.0, charge_percent=0.0), (91, 1)),
+        (Finding.ENGINE_STOPPED, Circumstances(charge_percent=0.0, overheated=True), (91, 2)),
+        (Finding.ENGINE_STOPPED, Circumstances(overheated=True, brakes_failing=True), (91, 5)),
+        (Finding.NO_TORQUE, Circumstances(fuel_percent=0.0), (91, 1)),
+        (Finding.CONTACTORS_OPEN, Circumstances(fuel_percent=0.0, charge_percent=0.999), (91, 2)),
+        (Finding.CONTACTORS_OPEN, Circumstances(charge_percent=1.0), (91, 3)),
+        (Finding.CONTACTORS_OPEN, Circumstances(fuel_percent=0.0), (91, 3)),
+        (Finding.DRIVE_NOT_READY, Circumstances(brakes_failing=True), (91, 6)),
+        (Finding.SUPPLY_COLLAPSED, Circumstances(50.0, 50.0), (91, 2)),
+        (Finding.POWER_LOST, Circumstances(50.0, 50.0), (91, 0)),
+        (Finding.BUS_SILENT, Circumstances(), (91, 0)),
     ],
 )
-def test_denm_cause(kind: Finding, fuel: float | None, charge: float | None, cause: tuple[int, int]) -> None:
-    assert denm_cause(kind, fuel, charge) == cause
+def test_denm_cause(kind: Finding, known: Circumstances, cause: tuple[int, int]) -> None:
+    assert denm_cause(kind, known) == cause
+
+
+ENGINE = {
+    Finding.ENGINE_STOPPED, Finding.CONTACTORS_OPEN, Finding.DRIVE_NOT_READY, Finding.NO_TORQUE, Finding.DRIVE_SILENT,
+    Finding.NO_DRIVE, Finding.STALLED, Finding.STOP_NOW, Finding.LIMP_HOME, Finding.MALFUNCTION,
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", Finding)
+def test_where_nothing_else_is_known_the_kind_alone_names_the_cause(kind: Finding) -> None:
+    cause, sub_cause = denm_cause(kind)
+    assert cause == (92 if kind is Finding.CRASH else 91)
+    assert sub_cause == (3 if kind in ENGINE else 2 if kind is Finding.SUPPLY_COLLAPSED else 0)
 
 
 def test_an_incident_without_evidence_is_a_programming_error() -> None:
@@ -139,8 +172,13 @@ def test_an_incident_without_evidence_is_a_programming_error() -> None:
 def test_an_incident_is_renamed_only_by_what_tells_more(kind: Finding) -> None:
     incident = opened()
     renamed = with_kind(incident, kind, (1, 2), 11.0)
-    if kind in (Finding.CRASH, Finding.POWER_LOST, Finding.CONTACTORS_OPEN):
+    if kind in (Finding.CRASH, Finding.SWITCHED_OFF, Finding.POWER_LOST, Finding.CONTACTORS_OPEN):
         assert (renamed.kind, renamed.cause, renamed.sub_cause) == (kind, 1, 2)
         assert renamed.timeline[-1].what == f"now: {kind.value}"
     else:
         assert renamed is incident
+
+
+def test_what_is_known_cannot_be_changed_afterwards() -> None:
+    with pytest.raises(FrozenInstanceError):
+        Circumstances().overheated = True  # type: ignore[misc]

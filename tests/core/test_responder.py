@@ -16,7 +16,16 @@ PLAN = reference_plan("combustion")
 
 
 def stop_engine(driven: Driven) -> None:
-    driven.say(engine_speed=0.0, engine_running=False, drive_ready=False)
+    driven.say(engine_speed=0.0, engine_running=False, drive_ready=False, drive_torque=0.0)
+
+
+def test_a_daemon_that_has_heard_nothing_says_that_it_is_blind() -> None:
+    responder = Driven(PLAN).responder
+    (status,) = responder.tick(3.0)
+    assert isinstance(status, ReportStatus)
+    assert (status.state, status.health, status.speed_kph, status.at_s) == (State.PARKED, Health.BLIND, None, 3.0)
+    assert set(status.missing) == {signal.vss for message in PLAN.messages for signal in message.signals}
+    assert responder.tick(100.0) == [] and not responder.findings
 
 
 def test_a_healthy_drive_is_driving_and_silent() -> None:
@@ -32,7 +41,7 @@ def test_an_engine_that_stops_on_the_motorway_is_an_incident() -> None:
     driven.run(2)
     incident = driven.incident
     assert incident.kind is Finding.ENGINE_STOPPED
-    assert 0.5 <= incident.opened_at_s - began_s <= 0.6
+    assert 0.3 <= incident.opened_at_s - began_s <= 0.4
     assert incident.speed_kph_at_open == pytest.approx(100.0)
     assert incident.hazards_requested_at_s == incident.opened_at_s
 
@@ -117,7 +126,7 @@ def recovered(driven: Driven) -> Driven:
     driven.run(0.6)
     driven.say(hazard_signaling=True)
     driven.run(3)
-    driven.say(engine_speed=1900.0, engine_running=True, drive_ready=True)
+    driven.say(engine_speed=1900.0, engine_running=True, drive_ready=True, drive_torque=300.0)
     return driven.run(4)
 
 
@@ -125,16 +134,18 @@ def test_a_car_that_drives_on_closes_the_incident_and_the_lamps_are_let_go() -> 
     driven = recovered(driving(PLAN))
     assert driven.is_in(State.RECOVERED)
     driven.run(9.5)
-    assert driven.is_in(State.DRIVING) and driven.incident.state is State.CLOSED
-    assert driven.incident.closed_at_s is not None
+    assert driven.is_in(State.DRIVING_ON) and driven.incident.hazards is HazardState.RELEASED
+    driven.say(hazard_signaling=False)
     driven.run(1)
     off = [frame.data[1] >> 4 for frame in driven.sent][-3:]
     assert off == [2, 2, 2]
     lease = driven.of(Lease)[-1]
     assert driven.sent[-1].at_s < lease.until_s < driven.sent[-1].at_s + 1.0
     count = len(driven.sent)
-    driven.run(5)
+    driven.run(60)
     assert len(driven.sent) == count
+    assert driven.is_in(State.DRIVING) and driven.incident.state is State.CLOSED
+    assert driven.incident.closed_at_s is not None
 
 
 def test_a_car_that_breaks_again_before_driving_on_is_the_same_incident() -> None:
@@ -147,15 +158,16 @@ def test_a_car_that_breaks_again_before_driving_on_is_the_same_incident() -> Non
 
 
 def test_every_report_is_the_next_in_sequence() -> None:
-    driven = recovered(driving(PLAN)).run(20)
+    driven = recovered(driving(PLAN)).run(80)
+    assert driven.incident.state is State.CLOSED
     sequences = [report.incident.sequence for report in driven.of(Report)]
     assert sequences == list(range(1, len(sequences) + 1))
 
 
 def test_a_second_breakdown_later_is_a_second_incident() -> None:
-    driven = recovered(driving(PLAN)).run(15)
+    driven = recovered(driving(PLAN)).run(12)
     driven.say(hazard_signaling=False)
-    driven.run(2)
+    driven.run(60)
     stop_engine(driven)
     driven.run(2)
     assert [incident.incident_id for incident in driven.incidents] == ["incident-1", "incident-2"]
@@ -369,7 +381,7 @@ def test_stepping_finely_and_not_at_all_give_the_same_times() -> None:
         frames.append(frame)
         return frame
 
-    again = Driven(PLAN, on_frame=record)
+    again = Driven(PLAN, on_frame=record, fine=True)
     again.say(speed=100.0)
     again.run(4)
     stop_engine(again)

@@ -13,6 +13,7 @@ from hardshoulder.core.plan import Field
 PROTECTED = {
     "PCM_Engine",
     "PCM_Drive",
+    "PCM_Warnings",
     "BMS_Contactors",
     "ACU_Crash",
     "ESC_Speed",
@@ -26,6 +27,7 @@ PROTECTED = {
 CYCLES_MS = {
     "PCM_Engine": (0x0A0, 20),
     "PCM_Drive": (0x0A4, 20),
+    "PCM_Warnings": (0x0A8, 100),
     "BMS_Contactors": (0x0B0, 100),
     "ACU_Crash": (0x0F0, 100),
     "ESC_Speed": (0x110, 20),

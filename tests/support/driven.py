@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from math import ceil, inf
 from typing import TypeVar
 
 from hardshoulder.core.actions import Action, Incident, Notify, Report, State, Transmit
@@ -9,7 +10,7 @@ from hardshoulder.core.frame import Frame
 from hardshoulder.core.plan import CarPlan
 from hardshoulder.core.responder import Responder
 from hardshoulder.core.vocabulary import Value, Vss
-from support.talker import Talker
+from support.talker import SPEEDS, Talker
 
 Kind = TypeVar("Kind", bound=Action)
 
@@ -30,6 +31,7 @@ class Driven:
     """Sends every message at its cycle time unless it is muted; collects what comes out.
 
     on_frame: may change or drop a frame on its way (corruption, loss).
+    fine: calls `tick` at every step, and not only when a deadline has come.
     """
 
     plan: CarPlan
@@ -38,32 +40,45 @@ class Driven:
     log: list[tuple[float, Action]] = field(default_factory=list)
     on_frame: Callable[[Frame], Frame | None] = field(default=lambda frame: frame)
     step_s: float = 0.005
+    fine: bool = False
 
     def __post_init__(self) -> None:
         self.talker = Talker(self.plan)
         self.responder = Responder(self.plan, numbered())
-        self._due_s = {message.name: 0.0 for message in self.plan.messages}
+        self._cycles = {message.name: max(1, round(message.cycle_s / self.step_s)) for message in self.plan.messages}
+        self._due = dict.fromkeys(self._cycles, 1)
         self._ticks = 0
 
     def say(self, **values: Value) -> None:
-        """Changes what the car says: speed=100.0, power_state="OFF" (names of `Vss`)."""
+        """Changes what the car says: speed=100.0, power_state="OFF" (names of `Vss`); all speeds follow the speed."""
+        if "speed" in values:
+            self.talker.values |= dict.fromkeys(SPEEDS, abs(float(values["speed"])))
         self.talker.values |= {Vss[name.upper()]: value for name, value in values.items()}
 
     def run(self, seconds: float) -> "Driven":
         """Lets the car talk for a while."""
         until = self._ticks + round(seconds / self.step_s)
         while self._ticks < until:
-            self._ticks += 1
+            self._ticks = self._next(until)
             self.now_s = self._ticks * self.step_s
             self._speak()
-            self.take(self.responder.tick(self.now_s))
+            if self.fine or not self.log or self.responder.next_deadline() <= self.now_s:
+                self.take(self.responder.tick(self.now_s))
         return self
+
+    def _next(self, until: int) -> int:
+        """The next step at which something can happen."""
+        if self.fine:
+            return self._ticks + 1
+        deadline_s = self.responder.next_deadline()
+        deadline = until if deadline_s == inf else ceil(deadline_s / self.step_s - 1e-6)
+        return max(self._ticks + 1, min(until, deadline, *self._due.values()))
 
     def _speak(self) -> None:
         for message in self.plan.messages:
-            if self.now_s < self._due_s[message.name]:
+            if self._ticks < self._due[message.name]:
                 continue
-            self._due_s[message.name] = self.now_s + message.cycle_s
+            self._due[message.name] = self._ticks + self._cycles[message.name]
             frame = self.on_frame(self.talker.frame(message, self.now_s))
             if frame is not None and message.name not in self.muted:
                 self.take(self.responder.receive(frame))

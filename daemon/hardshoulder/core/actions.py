@@ -16,6 +16,7 @@ class State(Enum):
     ROLLING = "rolling"
     STRANDED = "stranded"
     RECOVERED = "recovered"
+    DRIVING_ON = "driving-on"
     CLOSED = "closed"
 
 
@@ -23,14 +24,20 @@ class Finding(Enum):
     """One rule holding. The order says which one names the incident when several do."""
 
     CRASH = "crash"
+    SWITCHED_OFF = "switched-off"
     POWER_LOST = "power-lost"
     CONTACTORS_OPEN = "contactors-open"
     ENGINE_STOPPED = "engine-stopped"
     DRIVE_NOT_READY = "drive-not-ready"
+    NO_TORQUE = "no-torque"
     BUS_SILENT = "bus-silent"
     DRIVE_SILENT = "drive-silent"
     SUPPLY_COLLAPSED = "supply-collapsed"
     NO_DRIVE = "no-drive"
+    STALLED = "stalled"
+    STOP_NOW = "stop-now"
+    LIMP_HOME = "limp-home"
+    MALFUNCTION = "malfunction"
 
 
 class HazardState(Enum):
@@ -62,11 +69,15 @@ class Notice(Enum):
 
 
 class Health(Enum):
-    """How much the daemon can see: all it needs, less than that, or nothing to judge by."""
+    """How much the daemon can see: all it needs, less than that, or nothing to judge by.
+
+    RESTING: a workshop's tester is on the bus, so nothing is judged.
+    """
 
     WATCHING = "watching"
     DEGRADED = "degraded"
     BLIND = "blind"
+    RESTING = "resting"
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,14 +1,16 @@
 """From frames to readings: length, counter and checksum are checked first, then values are read.
 
-A message counts as received only when its protection holds. What does not hold updates no
-signal and is counted by message and fault.
+A message counts as received only when its protection holds, and has held of late (`e2e`). What
+does not hold updates no signal and is counted by message and fault.
 """
 
 from collections import Counter as Tally
 from collections.abc import Callable
 from enum import Enum
+from typing import NamedTuple
 
 from hardshoulder.core.bits import compile_number, compile_unsigned
+from hardshoulder.core.e2e import EndToEnd, Sequence
 from hardshoulder.core.frame import Frame
 from hardshoulder.core.plan import CarPlan, MessagePlan, SignalPlan
 from hardshoulder.core.protection import checksum_holds
@@ -16,17 +18,29 @@ from hardshoulder.core.vocabulary import Value, Vss
 
 
 class Fault(Enum):
-    """Why a frame, or a value in it, was not believed."""
+    """Why a frame, or a value in it, was not believed.
+
+    UNTRUSTED: right in itself, but its message was wrong too often of late.
+    """
 
     LENGTH = "length"
     COUNTER = "counter"
     CHECKSUM = "checksum"
+    UNTRUSTED = "untrusted"
     RANGE = "range"
     NOT_AVAILABLE = "not-available"
 
 
 ReadSignal = Callable[[bytes], Value | Fault | None]
 Readings = list[tuple[Vss, Value]]
+
+
+class Decoded(NamedTuple):
+    """A frame of a wanted message. believed: whether it counts; the sender lives even where it does not."""
+
+    message: MessagePlan
+    readings: Readings
+    believed: bool
 
 
 def _value_reader(plan: SignalPlan) -> ReadSignal:
@@ -61,29 +75,42 @@ def compile_signal(plan: SignalPlan) -> ReadSignal:
 
 
 class MessageDecoder:
-    """Reads one message and remembers its last counter."""
+    """Reads one message, and knows whether it can be believed for the time being."""
 
-    __slots__ = ("_counter", "_last_count", "_signals", "plan")
+    __slots__ = ("_count", "_end_to_end", "_sequence", "_signals", "plan")
 
     def __init__(self, plan: MessagePlan) -> None:
         self.plan = plan
         self._signals = [(signal.vss, compile_signal(signal)) for signal in plan.signals]
-        self._counter = None if plan.counter is None else compile_unsigned(plan.counter.field)
-        self._last_count: int | None = None
+        self._end_to_end = EndToEnd()
+        self._count, self._sequence = None, None
+        if plan.counter is not None:
+            self._count = compile_unsigned(plan.counter.field)
+            self._sequence = Sequence(plan.counter, plan.cycle_s)
 
-    def check(self, can_id: int, data: bytes) -> Fault | None:
-        """The first thing wrong with the frame as a whole, if anything is."""
-        if len(data) != self.plan.length:
+    def check(self, can_id: int, data: bytes, at_s: float) -> Fault | None:
+        """The first thing wrong with the frame as a whole, if anything is.
+
+        A doubled frame says nothing new and nothing against its message; the other faults do.
+        """
+        plan = self.plan
+        if len(data) != plan.length:
             return Fault.LENGTH
-        checksum = self.plan.checksum
+        checksum, sequence = plan.checksum, self._sequence
+        if checksum is None and sequence is None:
+            return None
         if checksum is not None and not checksum_holds(can_id, data, checksum):
+            self._end_to_end.take(False)
             return Fault.CHECKSUM
-        if self._counter is not None:
-            count, last = self._counter(data), self._last_count
-            self._last_count = count
-            if count == last:
+        in_order = True
+        if sequence is not None and self._count is not None:
+            count = self._count(data)
+            if sequence.repeats(count, at_s):
                 return Fault.COUNTER
-        return None
+            in_order = sequence.follows(count, at_s)
+        if self._end_to_end.take(in_order):
+            return None
+        return Fault.UNTRUSTED if in_order else Fault.COUNTER
 
     def read(self, data: bytes, faults: list[Fault]) -> Readings:
         """The values that can be believed; what cannot goes into `faults`."""
@@ -109,17 +136,17 @@ class Decoder:
         """The (bus, id) pairs that carry anything of interest."""
         return frozenset(self._messages)
 
-    def decode(self, frame: Frame) -> tuple[MessagePlan, Readings] | None:
-        """The frame's message and its believable values; None for a frame nobody wants or believes."""
+    def decode(self, frame: Frame) -> Decoded | None:
+        """The frame's message and its believable values; None for a frame nobody wants."""
         message = self._messages.get((frame.bus, frame.can_id))
         if message is None:
             return None
-        fault = message.check(frame.can_id, frame.data)
+        fault = message.check(frame.can_id, frame.data, frame.at_s)
         if fault is not None:
             self.faults[message.plan.name, fault] += 1
-            return None
+            return Decoded(message.plan, [], False)
         faults: list[Fault] = []
         readings = message.read(frame.data, faults)
         for found in faults:
             self.faults[message.plan.name, found] += 1
-        return message.plan, readings
+        return Decoded(message.plan, readings, True)

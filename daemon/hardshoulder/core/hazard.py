@@ -59,6 +59,8 @@ class Hazard:
             Readback.NONE: thresholds.confirm_status_within_s,
         }[plan.readback]
         self._lamps = _Lamps()
+        self._fading = False
+        """Let go, and not seen dark since: what still flashes is our own request."""
         self.state = HazardState.OFF
         self._count = 0
         self._frames_left: float = 0
@@ -69,7 +71,7 @@ class Hazard:
         """The incident wants the hazards to flash; nothing changes where they are asked for already."""
         if self.state in _WANTED:
             return
-        if self.flashing(now_s):
+        if self.flashing(now_s) and not self._fading:
             self.state = HazardState.DRIVERS
         elif self._plan.command is None:
             self.state = HazardState.UNAVAILABLE
@@ -99,6 +101,7 @@ class Hazard:
             self._frames_left = self._plan.command.pulse_frames if toggle else OFF_FRAMES
             self._due_s = inf if toggle and not self.flashing(now_s) else now_s
             self.state = HazardState.RELEASED
+            self._fading = not toggle
         elif self.state is not HazardState.RELEASED:
             self.state = HazardState.OFF
         self._confirm_by_s = inf
@@ -122,7 +125,7 @@ class Hazard:
     def look(self, now_s: float) -> bool:
         """Takes in the lamps and the time; True when the state changed."""
         self._lamps.see(self._both_lamps(now_s), now_s)
-        before = self.state
+        before, self._fading = self.state, self._fading and self.flashing(now_s)
         if before in {HazardState.REQUESTED, HazardState.UNCONFIRMED} and self.flashing(now_s):
             self.state, self._confirm_by_s = HazardState.CONFIRMED, inf
         elif before is HazardState.REQUESTED and now_s >= self._confirm_by_s:

@@ -5,13 +5,16 @@ from hardshoulder.core.signals import Freshness, Senses
 from hardshoulder.core.vocabulary import DRIVE_EVIDENCE, Vss
 
 
-def health(senses: Senses, now_s: float) -> tuple[Health, tuple[str, ...]]:
+def health(senses: Senses, now_s: float, *, resting: bool = False) -> tuple[Health, tuple[str, ...]]:
     """The verdict, and the names of the mapped signals that are stale or were never seen.
 
     Without speed, or without any word from the drive, nothing can be judged: blind.
+    resting: a workshop's tester is at work.
     """
     missing = tuple(vss for vss in senses.signals if senses.freshness(vss, now_s) is not Freshness.FRESH)
     drive = [vss for vss in DRIVE_EVIDENCE if vss in senses.signals]
+    if resting:
+        return Health.RESTING, missing
     no_speed = Vss.SPEED in missing or Vss.SPEED not in senses.signals
     if no_speed or all(vss in missing for vss in drive):
         return Health.BLIND, missing

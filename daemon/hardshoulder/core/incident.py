@@ -5,15 +5,16 @@ anything to break (a car towed flat in accessory mode never arms). While DRIVING
 evidence makes it SUSPECT, which is only a note: evidence that goes away leads back. When the
 findings weigh enough it is ROLLING: broken down and still moving, which is when hazards are
 worth most. Standing still it is STRANDED. A drive that answers again makes it RECOVERED from
-either, and a car that then drives on closes the incident. RECOVERED can break again: that
-continues the same incident, so a car that coughs five times is one incident and not five.
+either, and a car that then drives on is DRIVING_ON: its hazards are released, and the incident is
+closed when that has lasted, or when the driver parks. Until then it can break again: that continues
+the same incident, so a car that coughs five times is one incident and not five.
 CLOSED is a moment, not a place: the next step leads back to DRIVING.
 
 What is not in the table does not move the state. There is at most one open incident.
 """
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from hardshoulder.core.actions import (
@@ -41,6 +42,7 @@ class Event(Enum):
     STOP = "stop"
     RECOVER = "recover"
     DRIVE_ON = "drive-on"
+    SETTLE = "settle"
     LEAVE = "leave"
 
 
@@ -56,11 +58,14 @@ TRANSITIONS: dict[tuple[State, Event], State] = {
     (State.ROLLING, Event.RECOVER): State.RECOVERED,
     (State.STRANDED, Event.RECOVER): State.RECOVERED,
     (State.RECOVERED, Event.BREAK): State.ROLLING,
-    (State.RECOVERED, Event.DRIVE_ON): State.CLOSED,
+    (State.RECOVERED, Event.DRIVE_ON): State.DRIVING_ON,
+    (State.DRIVING_ON, Event.BREAK): State.ROLLING,
+    (State.DRIVING_ON, Event.SETTLE): State.CLOSED,
+    (State.DRIVING_ON, Event.PARK): State.CLOSED,
     (State.CLOSED, Event.LEAVE): State.DRIVING,
 }
 
-OPEN_STATES = frozenset({State.ROLLING, State.STRANDED, State.RECOVERED})
+OPEN_STATES = frozenset({State.ROLLING, State.STRANDED, State.RECOVERED, State.DRIVING_ON})
 """The states in which an incident is open."""
 
 
@@ -70,6 +75,7 @@ def next_state(state: State, event: Event) -> State:
 
 
 _SUB_CAUSE_ENGINE, _SUB_CAUSE_BATTERY, _SUB_CAUSE_FUEL, _SUB_CAUSE_UNKNOWN = 3, 2, 1, 0
+_SUB_CAUSE_COOLING, _SUB_CAUSE_BRAKES = 5, 6
 _EMPTY_PERCENT = 1.0
 _CAUSE_BREAKDOWN, _CAUSE_POST_CRASH = 91, 92
 _BY_KIND = {
@@ -78,19 +84,46 @@ _BY_KIND = {
     Finding.CONTACTORS_OPEN: _SUB_CAUSE_ENGINE,
     Finding.DRIVE_SILENT: _SUB_CAUSE_ENGINE,
     Finding.NO_DRIVE: _SUB_CAUSE_ENGINE,
+    Finding.NO_TORQUE: _SUB_CAUSE_ENGINE,
+    Finding.STALLED: _SUB_CAUSE_ENGINE,
+    Finding.STOP_NOW: _SUB_CAUSE_ENGINE,
+    Finding.LIMP_HOME: _SUB_CAUSE_ENGINE,
+    Finding.MALFUNCTION: _SUB_CAUSE_ENGINE,
     Finding.SUPPLY_COLLAPSED: _SUB_CAUSE_BATTERY,
 }
 
 
-def denm_cause(kind: Finding, fuel_percent: float | None, charge_percent: float | None) -> tuple[int, int]:
-    """(causeCode, subCauseCode) of ETSI EN 302 637-3 for this kind and what was left in the tank."""
+@dataclass(frozen=True, slots=True)
+class Circumstances:
+    """What else is known when a cause has to be named; percent, None where nobody knows."""
+
+    fuel_percent: float | None = None
+    charge_percent: float | None = None
+    overheated: bool = False
+    brakes_failing: bool = False
+
+
+_NOTHING_KNOWN = Circumstances()
+
+
+def denm_cause(kind: Finding, known: Circumstances = _NOTHING_KNOWN) -> tuple[int, int]:
+    """(causeCode, subCauseCode) of ETSI EN 302 637-3 for this kind, given what else is known."""
     if kind is Finding.CRASH:
         return _CAUSE_POST_CRASH, _SUB_CAUSE_UNKNOWN
-    if kind is Finding.ENGINE_STOPPED and fuel_percent is not None and fuel_percent < _EMPTY_PERCENT:
-        return _CAUSE_BREAKDOWN, _SUB_CAUSE_FUEL
-    if kind is not Finding.SUPPLY_COLLAPSED and charge_percent is not None and charge_percent < _EMPTY_PERCENT:
-        return _CAUSE_BREAKDOWN, _SUB_CAUSE_BATTERY
-    return _CAUSE_BREAKDOWN, _BY_KIND.get(kind, _SUB_CAUSE_UNKNOWN)
+    if kind is Finding.SWITCHED_OFF:
+        return _CAUSE_BREAKDOWN, _SUB_CAUSE_UNKNOWN
+    return _CAUSE_BREAKDOWN, _known_cause(kind, known) or _BY_KIND.get(kind, _SUB_CAUSE_UNKNOWN)
+
+
+def _known_cause(kind: Finding, known: Circumstances) -> int | None:
+    engine_died = kind in (Finding.ENGINE_STOPPED, Finding.NO_TORQUE)
+    if engine_died and known.fuel_percent is not None and known.fuel_percent < _EMPTY_PERCENT:
+        return _SUB_CAUSE_FUEL
+    if known.charge_percent is not None and known.charge_percent < _EMPTY_PERCENT:
+        return _SUB_CAUSE_BATTERY
+    if known.overheated:
+        return _SUB_CAUSE_COOLING
+    return _SUB_CAUSE_BRAKES if known.brakes_failing else None
 
 
 def open_incident(

@@ -75,10 +75,14 @@ class ChecksumKind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Counter:
-    """An alive counter that grows by one with every frame, modulo `modulo`."""
+    """An alive counter that grows by one with every frame, modulo `modulo`.
+
+    max_step: how many frames may be missing in a row, plus one, before the count is out of sequence.
+    """
 
     field: Field
     modulo: int
+    max_step: int = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,21 +181,32 @@ class Thresholds:
     arm_after_s: float = 1.0
     standstill_below_kph: float = 2.0
     engine_stopped_below_rpm: float = 400.0
-    engine_stopped_hold_s: float = 0.5
-    power_lost_hold_s: float = 0.4
-    contactors_open_hold_s: float = 0.3
-    drive_not_ready_hold_s: float = 0.5
+    engine_stopped_hold_s: float = 0.3
+    power_lost_hold_s: float = 0.6
+    contactors_open_hold_s: float = 0.2
+    drive_not_ready_hold_s: float = 0.3
     drive_silent_after_s: float = 3.0
     bus_silent_after_s: float = 1.0
     supply_collapsed_below_v: float = 9.0
-    supply_collapsed_hold_s: float = 0.5
+    supply_collapsed_hold_s: float = 0.7
     no_drive_pedal_percent: float = 25.0
     no_drive_hold_s: float = 2.0
     no_drive_loss_kph: float = 4.0
+    pedal_hangs_after_s: float = 2.5
+    no_torque_below_nm: float = 20.0
+    no_torque_hold_s: float = 0.7
+    no_torque_loss_kph: float = 1.0
+    stop_now_hold_s: float = 1.0
+    limp_home_hold_s: float = 0.5
+    malfunction_counts_for_s: float = 10.0
+    stalled_after_s: float = 20.0
+    settled_after_s: float = 0.3
+    motion_doubted_after_s: float = 1.5
     crash_hold_s: float = 0.0
     clear_after_s: float = 1.0
     recovered_after_s: float = 2.0
     drove_on_after_s: float = 10.0
+    closed_after_s: float = 60.0
     parked_after_s: float = 5.0
     confirm_status_within_s: float = 0.5
     confirm_lamps_within_s: float = 2.5
@@ -205,6 +220,9 @@ class CarPlan:
     buses: the profile's bus names, in its order.
     hazard_button: where the driver finds the button, in the configured language.
     dropped: what the DBC could not give and nobody needed, for `check` to print.
+    workshop: (bus, id) of the frames with which a tester asks control units.
+    switched_off: names of the findings that are not looked for.
+    ruleset: the version of thresholds and switches, carried by every alert.
     """
 
     profile: str
@@ -217,6 +235,9 @@ class CarPlan:
     hazard: HazardPlan
     hazard_button: str
     dropped: tuple[str, ...] = ()
+    workshop: tuple[tuple[str, int], ...] = ()
+    switched_off: tuple[str, ...] = ()
+    ruleset: str = "1"
 
 
 def as_text(value: Value) -> str:

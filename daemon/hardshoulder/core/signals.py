@@ -1,7 +1,7 @@
-"""What the car's signals say now: fresh, stale or never seen, and what follows from them together.
+"""What the car's signals say now: fresh, stale or never seen.
 
 Silence is a third value. A stale signal is neither healthy nor broken, so every question here
-can be answered with None.
+can be answered with None. What follows from several signals together is `condition`'s to say.
 """
 
 from dataclasses import dataclass
@@ -9,17 +9,16 @@ from enum import Enum
 from math import inf
 
 from hardshoulder.core.plan import CarPlan, MessagePlan
-from hardshoulder.core.vocabulary import DRIVE_EVIDENCE, Propulsion, Value, Vss
+from hardshoulder.core.vocabulary import Value, Vss
 
 MOTION_BRIDGE_S = 2.0
-"""A car does not vanish with its speed message: the last speed counts for this long."""
+BRIDGE_STALE = 1.25
+"""A car does not vanish with its speed message: the last speed counts for this long, or for this many times the
+age at which it is stale, whatever is longer."""
 
 JUMP_KPH_PER_S = 40.0
 JUMP_MARGIN_KPH = 6.0
 """A speed that changes faster (1.1 g) than a road car can has to be said twice to be believed."""
-
-POWER_DOWN = frozenset({"OFF", "LOCK", "ACC"})
-POWER_UP = frozenset({"ON", "START"})
 
 
 class Freshness(Enum):
@@ -35,13 +34,15 @@ class Sense:
     """The last value of one signal.
 
     at_s: when it came, as far as it still counts (-inf: never, or forgotten at a hole).
-    seen_s: when it last came in any case.
+    seen_s: when it last came in any case. changed_s: when it last said something else than before.
     """
 
+    message: MessagePlan
     stale_after_s: float
     value: Value = 0.0
     at_s: float = -inf
     seen_s: float = -inf
+    changed_s: float = -inf
     samples: int = 0
 
 
@@ -72,66 +73,78 @@ class SpeedFilter:
         return self._candidate is not None and abs(speed_kph - self._candidate) <= JUMP_MARGIN_KPH
 
 
+@dataclass(slots=True)
+class Hearing:
+    """When a message was last heard. present_s: any frame of it; believed_s: one that counts.
+
+    back_s: when it was first heard again after it had been overdue, or for the first time.
+    """
+
+    overdue_after_s: float
+    present_s: float = -inf
+    believed_s: float = -inf
+    back_s: float = -inf
+
+
 class Senses:
-    """The signals of one car and the questions the rules ask of them. Times are arguments."""
+    """The last word of every mapped signal, and when each message and bus was last heard. Times are arguments."""
 
     def __init__(self, plan: CarPlan) -> None:
         self.plan = plan
-        self._speed_filter = SpeedFilter()
-        self.signals = {s.vss: Sense(s.stale_after_s) for m in plan.messages for s in m.signals}
-        self.heard_s: dict[str, float] = {m.name: -inf for m in plan.messages}
+        self.signals = {s.vss: Sense(m, s.stale_after_s) for m in plan.messages for s in m.signals}
+        self.hearing = {
+            m.name: Hearing(max((s.stale_after_s for s in m.signals), default=4 * m.cycle_s)) for m in plan.messages
+        }
         self.bus_heard_s: dict[str, float] = dict.fromkeys(plan.buses, -inf)
-        self._drive_messages = tuple(m for m in plan.messages if any(s.vss in DRIVE_EVIDENCE for s in m.signals))
-        self._drive_names = frozenset(m.name for m in self._drive_messages)
-        self.drive_heard_kph: float | None = None
-        self.revived = False  # set when a signal is heard again; whoever reports health clears it
-        self.pedal_pressed_s: float | None = None
-        self.pedal_pressed_kph: float | None = None
+        self.revived = False
+        """Set when a signal is heard again; whoever reports health clears it."""
+        self._speed_filter = SpeedFilter()
+        self._expiry_s = inf
 
-    def heard(self, message: MessagePlan, at_s: float) -> None:
-        """A believable frame of this message came."""
-        self.heard_s[message.name] = at_s
+    def heard(self, message: MessagePlan, at_s: float, *, believed: bool) -> None:
+        """A frame of this message came."""
+        hearing = self.hearing[message.name]
+        if at_s >= hearing.present_s + hearing.overdue_after_s:
+            hearing.back_s = at_s
+        hearing.present_s = at_s
         self.bus_heard_s[message.bus] = at_s
-        if message.name in self._drive_names:
-            self.drive_heard_kph = self.motion_kph(at_s)
+        if believed:
+            hearing.believed_s = at_s
 
     def update(self, vss: Vss, value: Value, at_s: float) -> bool:
         """Takes a reading; False when it was not believed."""
         if vss is Vss.SPEED and not self._speed_filter.accepts(float(value), at_s):
             return False
         sense = self.signals[vss]
+        expires_s = at_s + sense.stale_after_s
         if at_s >= sense.at_s + sense.stale_after_s:
             self.revived = True
+        if expires_s < self._expiry_s:
+            self._expiry_s = expires_s
+        if value != sense.value and sense.samples:
+            sense.changed_s = at_s
         sense.value, sense.at_s, sense.seen_s = value, at_s, at_s
         sense.samples += 1
-        if vss is Vss.PEDAL_POSITION:
-            self._note_pedal(float(value), at_s)
         return True
-
-    def _note_pedal(self, percent: float, at_s: float) -> None:
-        if percent < self.plan.thresholds.no_drive_pedal_percent:
-            self.pedal_pressed_s = self.pedal_pressed_kph = None
-        elif self.pedal_pressed_s is None:
-            self.pedal_pressed_s, self.pedal_pressed_kph = at_s, self.motion_kph(at_s)
 
     def forget(self) -> None:
         """A hole in what we saw: every value is stale from here, none is broken."""
         for sense in self.signals.values():
             sense.at_s = -inf
-        self.heard_s = dict.fromkeys(self.heard_s, -inf)
+        for hearing in self.hearing.values():
+            hearing.present_s = hearing.believed_s = -inf
         self.bus_heard_s = dict.fromkeys(self.bus_heard_s, -inf)
         self._speed_filter = SpeedFilter()
-        self.pedal_pressed_s = self.pedal_pressed_kph = self.drive_heard_kph = None
 
     def lose_bus(self, bus: str) -> None:
         """We cannot hear this bus any more: its silence says nothing about the car."""
         self.bus_heard_s[bus] = -inf
         for message in self.plan.messages:
             if message.bus == bus:
-                self.heard_s[message.name] = -inf
+                hearing = self.hearing[message.name]
+                hearing.present_s = hearing.believed_s = -inf
                 for signal in message.signals:
                     self.signals[signal.vss].at_s = -inf
-        self.drive_heard_kph = None
 
     def freshness(self, vss: Vss, now_s: float) -> Freshness:
         """Fresh, stale or never seen (also for a signal the car does not map)."""
@@ -152,70 +165,41 @@ class Senses:
         value = self.value(vss, now_s)
         return None if value is None else float(value)
 
+    def truth(self, vss: Vss, now_s: float) -> bool | None:
+        """The value of a boolean signal if it is fresh."""
+        value = self.value(vss, now_s)
+        return None if value is None else value is True
+
     def motion_kph(self, now_s: float) -> float | None:
-        """How fast the car goes, bridging a short silence; backwards counts as moving."""
+        """How fast the car goes, bridging a short silence; backwards counts as moving.
+
+        Where the speed has been silent for longer, the satellites' speed stands in for it.
+        """
         sense = self.signals.get(Vss.SPEED)
-        if sense is None or now_s >= sense.at_s + max(sense.stale_after_s, MOTION_BRIDGE_S):
-            return None
-        return abs(float(sense.value))
+        if sense is not None and now_s < sense.at_s + _bridge_s(sense):
+            return abs(float(sense.value))
+        return self.number(Vss.GNSS_SPEED, now_s)
 
     def last_speed_kph(self) -> float | None:
         """The last speed ever believed, however old."""
         sense = self.signals.get(Vss.SPEED)
         return None if sense is None or sense.samples == 0 else abs(float(sense.value))
 
-    def power_up(self, now_s: float) -> bool | None:
-        """Whether the power mode is one in which a car drives."""
-        state = self.value(Vss.POWER_STATE, now_s)
-        if state in POWER_UP:
-            return True
-        return False if state in POWER_DOWN else None
-
-    def engine_turns(self, now_s: float) -> bool | None:
-        """Whether the combustion engine runs; None when unknown or when two signals disagree."""
-        rpm = self.number(Vss.ENGINE_SPEED, now_s)
-        turns = None if rpm is None else rpm >= self.plan.thresholds.engine_stopped_below_rpm
-        flag = self.value(Vss.ENGINE_RUNNING, now_s)
-        if flag is None or turns is None:
-            return turns if flag is None else bool(flag)
-        return turns if turns == flag else None
-
-    def drive_alive(self, now_s: float) -> bool | None:
-        """Whether something can move the car under its own power."""
-        if self.power_up(now_s) is False:
-            return False
-        ready = self.value(Vss.DRIVE_READY, now_s)
-        if self.plan.propulsion is Propulsion.COMBUSTION:
-            return self.engine_turns(now_s)
-        if ready is not None:
-            return bool(ready)
-        connected = self.value(Vss.POWER_CONNECTED, now_s)
-        if self.plan.propulsion is Propulsion.HYBRID:
-            return _either(self.engine_turns(now_s), None if connected is None else bool(connected))
-        return None if connected is None else bool(connected)
-
-    def drive_heard_s(self) -> float | None:
-        """When any message of the drive last came; None when the car maps none or none ever came."""
-        last_s = max((self.heard_s[m.name] for m in self._drive_messages), default=-inf)
-        return None if last_s == -inf else last_s
-
-    def drive_stale_s(self) -> float:
-        """Age at which the slowest of the drive's messages is overdue."""
-        return max(
-            (s.stale_after_s for m in self._drive_messages for s in m.signals),
-            default=inf,
-        )
-
     def next_expiry(self, now_s: float) -> float:
-        """When the next fresh signal turns stale, or the bridge over a silent speed ends."""
-        ages = [sense.at_s + sense.stale_after_s for sense in self.signals.values()]
-        speed = self.signals.get(Vss.SPEED)
-        if speed is not None:
-            ages.append(speed.at_s + max(speed.stale_after_s, MOTION_BRIDGE_S))
-        return min((age for age in ages if age > now_s), default=inf)
+        """A time at which a fresh signal may turn stale, or the bridge over a silent speed end.
+
+        It may lie before the true one, never after it: kept up to date by every reading, it is looked
+        for anew only when it is reached.
+        """
+        if self._expiry_s <= now_s:
+            ages = [sense.at_s + sense.stale_after_s for sense in self.signals.values()]
+            speed = self.signals.get(Vss.SPEED)
+            if speed is not None:
+                ages.append(speed.at_s + _bridge_s(speed))
+            self._expiry_s = min((age for age in ages if age > now_s), default=inf)
+        return self._expiry_s
 
 
-def _either(one: bool | None, other: bool | None) -> bool | None:
-    if one or other:
-        return True
-    return None if one is None or other is None else False
+def _bridge_s(speed: Sense) -> float:
+    """How long the last speed counts: longer than a silence takes to be found on a bus that is slow anyway."""
+    return max(MOTION_BRIDGE_S, BRIDGE_STALE * speed.stale_after_s)

@@ -191,6 +191,7 @@ class Delivery:
             invalid_frames=report.invalid_frames,
             outbox_depth=self._storage.depth(),
             storage_ok=storage_ok,
+            shadow=report.shadow,
         )
         return encode(event)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from hardshoulder.core.actions import Report, ReportStatus
+from hardshoulder.core.shadow import ShadowStatus
 
 REPORTS_LIMIT = 1000
 
@@ -15,11 +16,13 @@ class StatusReport:
     """The core's status and what only the edges know.
 
     buses: by name, whether the interface is up. invalid_frames: how many were refused, by reason.
+    shadow: how a candidate ruleset does; None where none is configured.
     """
 
     status: ReportStatus
     buses: Mapping[str, bool]
     invalid_frames: Mapping[str, int]
+    shadow: ShadowStatus | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,0 +1,85 @@
+"""What a pressed pedal asks for, and what a car does that does not answer it."""
+
+from math import ceil
+
+ANSWERS_WITHIN_S = 0.7
+"""No drive takes longer from a pressed pedal to a push: a change of gear, the start of an engine that rested."""
+
+_WEAKEST_W_PER_KG = 25.0
+_ROLLING = 0.013
+_DRAG_PER_M = 3.2e-4
+_STEEPEST = 0.08
+_GRAVITY_MPS2 = 9.81
+_CRAWL_MPS = 1.0
+_HARDEST_MPS2 = 3.0
+_KPH_PER_MPS = 3.6
+_STEP_S = 0.1
+
+
+class Unanswered:
+    """A pedal that is down while something does not answer it: since when, and from which speed."""
+
+    __slots__ = ("kph", "since_s")
+
+    def __init__(self) -> None:
+        self.since_s: float | None = None
+        self.kph: float | None = None
+
+    def update(self, unanswered: bool, now_s: float, speed_kph: float | None) -> None:
+        """Takes what holds now."""
+        if not unanswered:
+            self.since_s = self.kph = None
+        elif self.since_s is None:
+            self.since_s, self.kph = now_s, speed_kph
+
+    def lost_kph(self, now_s: float, hold_s: float, speed_kph: float) -> float | None:
+        """What the car has lost since; None while that has not lasted hold_s."""
+        if self.since_s is None or self.kph is None or now_s < self.since_s + hold_s:
+            return None
+        return self.kph - speed_kph
+
+
+class WeakestCar:
+    """How slow a car could have become on the steepest road though its drive answers the pedal.
+
+    A laden small car, 45 kW at the wheels and 1,800 kg, with the shape of a van, on a rise of 8 %: what is slower
+    than that is not on a hill. What got slower than any car does without its brakes was braked; what got faster first
+    was driven, or its wheels spun.
+    """
+
+    __slots__ = ("_asked_s", "_at_s", "_from_mps", "_mps", "_rose")
+
+    def __init__(self) -> None:
+        self._asked_s: float | None = None
+        self._at_s = 0.0
+        self._mps = self._from_mps = 0.0
+        self._rose = False
+
+    def update(self, asked_percent: float | None, at_s: float, speed_kph: float | None) -> None:
+        """Takes the pedal (None: it does not ask for drive) and the car's speed."""
+        if asked_percent is None or speed_kph is None:
+            self._asked_s = None
+        elif self._asked_s is None:
+            self._asked_s, self._rose = at_s, False
+            self._mps = self._from_mps = speed_kph / _KPH_PER_MPS
+        else:
+            answered = at_s >= self._asked_s + ANSWERS_WITHIN_S
+            self._drive(_WEAKEST_W_PER_KG * asked_percent / 100.0 if answered else 0.0, at_s - self._at_s)
+            self._rose = self._rose or speed_kph / _KPH_PER_MPS > self._from_mps + _CRAWL_MPS
+        self._at_s = at_s
+
+    def _drive(self, power_w_per_kg: float, seconds: float) -> None:
+        """In steps that a car asked once a second cannot make longer: one long step would make it too fast."""
+        steps = ceil(seconds / _STEP_S)
+        for _ in range(steps):
+            against_mps2 = (_ROLLING + _STEEPEST) * _GRAVITY_MPS2 + _DRAG_PER_M * self._mps**2
+            push_mps2 = power_w_per_kg / max(self._mps, _CRAWL_MPS)
+            # It never has to get faster: how quickly a car sets off is its driver's and its gearbox's affair.
+            self._mps = min(self._from_mps, max(0.0, self._mps + (push_mps2 - against_mps2) * seconds / steps))
+
+    def faster_kph(self, speed_kph: float) -> float:
+        """By how much that car would be faster than this one; 0 where something else explains how slow it is."""
+        if self._asked_s is None or self._rose:
+            return 0.0
+        unbraked_mps = self._from_mps - _HARDEST_MPS2 * (self._at_s - self._asked_s) - _CRAWL_MPS
+        return 0.0 if speed_kph < unbraked_mps * _KPH_PER_MPS else self._mps * _KPH_PER_MPS - speed_kph

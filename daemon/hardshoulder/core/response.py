@@ -1,0 +1,167 @@
+"""What is done about an incident: its record, the lamps, the driver, the fleet."""
+
+from collections.abc import Callable
+from math import inf
+
+from hardshoulder.core.actions import (
+    Action,
+    Evidence,
+    Finding,
+    HazardState,
+    Incident,
+    Lease,
+    Notice,
+    Notify,
+    Report,
+    State,
+    Transmit,
+)
+from hardshoulder.core.condition import Condition
+from hardshoulder.core.hazard import Hazard
+from hardshoulder.core.health import location
+from hardshoulder.core.incident import (
+    Circumstances,
+    denm_cause,
+    open_incident,
+    reported,
+    with_evidence,
+    with_hazards,
+    with_kind,
+    with_state,
+)
+from hardshoulder.core.rules import Rules
+from hardshoulder.core.vocabulary import Vss
+
+_NOTICE_OF_HAZARDS = {
+    HazardState.CONFIRMED: Notice.HAZARDS_ON,
+    HazardState.DRIVERS: Notice.HAZARDS_ON,
+    HazardState.UNAVAILABLE: Notice.HAZARD_BUTTON,
+    HazardState.UNCONFIRMED: Notice.HAZARD_BUTTON,
+    HazardState.REFUSED: Notice.HAZARD_BUTTON,
+}
+_NOTICE_OF_STATE = {State.STRANDED: Notice.STOPPED, State.RECOVERED: Notice.RECOVERED}
+
+
+class Response:
+    """The open incident, if there is one, and everything that is asked of the edges for it.
+
+    new_id: makes the identifier of a new incident.
+    """
+
+    def __init__(self, car: Condition, rules: Rules, new_id: Callable[[], str]) -> None:
+        self.incident: Incident | None = None
+        self.hazard = Hazard(car.plan.hazard, car.plan.thresholds, car.senses)
+        self.actions: list[Action] = []
+        self._car = car
+        self._rules = rules
+        self._new_id = new_id
+        self._reported: Incident | None = None
+        self._asked_s = -inf
+
+    def open(self, now_s: float) -> None:
+        """The findings are conclusive: an incident, and the lamps at once."""
+        leading = self._rules.leading(now_s)
+        assert leading is not None, "what opens an incident is active"
+        kind = leading.rule.finding
+        self.incident = open_incident(
+            self._new_id(),
+            kind,
+            self._evidence(),
+            now_s,
+            self._car.senses.motion_kph(now_s),
+            location(self._car.senses, now_s),
+            self._cause(kind, now_s),
+        )
+        self.hazard.request(now_s)
+        self._note_hazards(now_s)
+
+    def move(self, state: State, now_s: float) -> None:
+        """The open incident comes into this state."""
+        assert self.incident is not None, "only an open incident moves"
+        self.incident = with_state(self.incident, state, now_s)
+        if state is State.DRIVING_ON:
+            self.actions.append(Lease(self.hazard.release(now_s)))
+            self.incident = with_hazards(self.incident, self.hazard.state, now_s)
+        if state is State.ROLLING:
+            self._ask_anew(now_s)
+        self._notify(_NOTICE_OF_STATE.get(state), now_s)
+        if state is State.CLOSED:
+            self.report(now_s)
+            self.incident = None
+
+    def _ask_anew(self, now_s: float) -> None:
+        """It broke again: hazards are asked for where they are not asked for already, and the driver is told.
+
+        Once at an instant: a crash that is also the second breakdown is one reason and not two.
+        """
+        if self._asked_s == now_s:
+            return
+        before, self._asked_s = self.hazard.state, now_s
+        self.hazard.request(now_s)
+        if self.hazard.state is before:
+            self._notify(_NOTICE_OF_HAZARDS.get(before), now_s)
+        else:
+            self._note_hazards(now_s)
+
+    def look(self, now_s: float) -> None:
+        """Takes in evidence, lamps and time, and reports what came of it."""
+        self._collect_evidence(now_s)
+        if self.hazard.look(now_s):
+            self._note_hazards(now_s)
+        self.actions.extend(Transmit(frame) for frame in self.hazard.due(now_s))
+        self.report(now_s)
+
+    def refused(self, now_s: float) -> bool:
+        """The permit let a frame of ours not pass; whether that is news."""
+        before = self.hazard.state
+        self.hazard.refuse()
+        if self.hazard.state is before:
+            return False
+        self._note_hazards(now_s)
+        self.report(now_s)
+        return True
+
+    def report(self, now_s: float) -> None:
+        """One report for all that changed at this instant."""
+        if self.incident is not None and self.incident is not self._reported:
+            self.incident = self._reported = reported(self.incident)
+            self.actions.append(Report(self.incident, now_s))
+
+    def _collect_evidence(self, now_s: float) -> None:
+        if self.incident is None:
+            return
+        known = {item.finding for item in self.incident.evidence}
+        self.incident = with_evidence(self.incident, self._evidence(), now_s)
+        leading = self._rules.leading(now_s)
+        if leading is not None and leading.rule.finding is not self.incident.kind:
+            kind = leading.rule.finding
+            self.incident = with_kind(self.incident, kind, self._cause(kind, now_s), now_s)
+        if Finding.CRASH not in known and self.incident.kind is Finding.CRASH:
+            # Whatever was said of hazards before, a crash is a new reason.
+            self._ask_anew(now_s)
+
+    def _note_hazards(self, now_s: float) -> None:
+        """The lamps changed: the lease, the driver and the fleet follow."""
+        state = self.hazard.state
+        if state is HazardState.REQUESTED:
+            self.actions.append(Lease(inf))
+        assert self.incident is not None, "hazards are asked for by an incident, and let go before it is closed"
+        self.incident = with_hazards(self.incident, state, now_s)
+        self._notify(_NOTICE_OF_HAZARDS.get(state), now_s)
+
+    def _notify(self, notice: Notice | None, now_s: float) -> None:
+        if notice is not None:
+            self.actions.append(Notify(notice, now_s))
+
+    def _evidence(self) -> list[Evidence]:
+        return [watch.begun for watch in self._rules.active if watch.begun is not None]
+
+    def _cause(self, kind: Finding, now_s: float) -> tuple[int, int]:
+        senses = self._car.senses
+        known = Circumstances(
+            fuel_percent=senses.number(Vss.FUEL_LEVEL, now_s),
+            charge_percent=senses.number(Vss.STATE_OF_CHARGE, now_s),
+            overheated=senses.truth(Vss.OVERHEATED, now_s) is True,
+            brakes_failing=senses.truth(Vss.BRAKE_FAILING, now_s) is True,
+        )
+        return denm_cause(kind, known)

@@ -1,0 +1,325 @@
+"""What the signals say together: motion and its doubts, a living drive, the unanswered pedal, silence."""
+
+from math import nextafter
+
+import pytest
+
+from hardshoulder.core.condition import FLOORED_PERCENT
+from hardshoulder.core.vocabulary import Propulsion, Value, Vss
+from support.bench import Bench
+from support.plain import plain_car
+
+COMBUSTION, HYBRID, ELECTRIC = (plain_car(propulsion) for propulsion in Propulsion)
+PLANS = {"combustion": COMBUSTION, "hybrid": HYBRID, "electric": ELECTRIC}
+WHEELS_KPH = {"wheel_front_left": 60.0, "wheel_front_right": 60.0, "wheel_rear_left": 60.0, "wheel_rear_right": 60.0}
+
+
+# Whether the drive lives --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("propulsion", "readings", "alive"),
+    [
+        ("combustion", {}, None),
+        ("combustion", {"engine_speed": 800.0}, True),
+        ("combustion", {"engine_speed": 0.0}, False),
+        ("combustion", {"engine_running": True}, True),
+        ("combustion", {"engine_running": True, "engine_speed": 0.0}, None),
+        ("combustion", {"engine_speed": 800.0, "power_state": "OFF"}, False),
+        ("combustion", {"engine_speed": 800.0, "power_state": "ON"}, True),
+        ("electric", {"power_connected": True}, True),
+        ("electric", {"power_connected": True, "drive_ready": False}, False),
+        ("electric", {}, None),
+        ("hybrid", {"engine_speed": 0.0, "power_connected": True}, True),
+        ("hybrid", {"engine_speed": 900.0, "power_connected": False}, True),
+        ("hybrid", {"engine_speed": 0.0, "power_connected": False}, False),
+        ("hybrid", {"engine_speed": 0.0}, None),
+        ("hybrid", {"power_connected": True, "drive_ready": False}, False),
+    ],
+)
+def test_whether_the_drive_lives(propulsion: str, readings: dict[str, Value], alive: bool | None) -> None:
+    assert Bench(PLANS[propulsion]).say(1.0, **readings).car.drive_alive(1.0) is alive
+
+
+@pytest.mark.parametrize(
+    ("propulsion", "readings", "alive"),
+    [
+        ("combustion", {"engine_speed": 0.0, "engine_rests": True}, True),
+        ("combustion", {"engine_speed": 0.0, "engine_rests": False}, False),
+        ("combustion", {"engine_rests": True, "power_state": "OFF"}, False),
+        ("combustion", {"drive_ready": True}, True),
+        ("combustion", {"drive_ready": False}, False),
+        ("combustion", {"engine_speed": 800.0, "drive_ready": False}, True),
+        ("combustion", {"engine_speed": 0.0, "drive_ready": True}, False),
+        ("hybrid", {"power_connected": True}, True),
+        ("hybrid", {"power_connected": False}, None),
+        ("hybrid", {"drive_ready": True, "power_connected": False, "engine_speed": 0.0}, True),
+        ("electric", {"power_connected": False}, False),
+        ("electric", {"drive_ready": True, "power_connected": False}, True),
+        ("electric", {"power_connected": True, "power_state": "LOCK"}, False),
+        ("electric", {"power_connected": True, "power_state": "UNDEFINED"}, True),
+    ],
+)
+def test_rest_readiness_and_power_mode_have_their_say(
+    propulsion: str, readings: dict[str, Value], alive: bool | None
+) -> None:
+    assert Bench(PLANS[propulsion]).say(1.0, **readings).car.drive_alive(1.0) is alive
+
+
+@pytest.mark.parametrize(
+    ("state", "up"),
+    [("ON", True), ("START", True), ("OFF", False), ("LOCK", False), ("ACC", False), ("UNDEFINED", None)],
+)
+def test_power_mode_and_the_drivers_hand(state: str, up: bool | None) -> None:
+    car = Bench(COMBUSTION).say(1.0, power_state=state, ignition_switch=state).car
+    assert car.power_up(1.0) is up
+    assert car.switched_off(1.0) is (None if up is None else not up)
+    assert car.power_up(1.5) is None and car.switched_off(1.5) is None, "stale is neither"
+
+
+@pytest.mark.parametrize(
+    ("rpm", "flag", "turns"),
+    [
+        (nextafter(400.0, 0.0), None, False),
+        (400.0, None, True),
+        (None, True, True),
+        (None, False, False),
+        (400.0, True, True),
+        (399.0, False, False),
+        (400.0, False, None),
+        (399.0, True, None),
+        (None, None, None),
+    ],
+)
+def test_whether_the_engine_turns(rpm: float | None, flag: bool | None, turns: bool | None) -> None:
+    said = {"engine_speed": rpm, "engine_running": flag}
+    car = Bench(COMBUSTION).say(1.0, **{name: value for name, value in said.items() if value is not None}).car
+    assert car.engine_turns(1.0) is turns
+
+
+# The unanswered pedal -----------------------------------------------------------------------
+
+
+def test_an_engine_at_rest_whose_pedal_goes_unanswered_rests_no_more() -> None:
+    bench = Bench(COMBUSTION).say(0.9, pedal_position=0.0).say(1.0, engine_rests=True, pedal_position=25.0)
+    bench.keep(3.0)
+    assert bench.car.engine_rests(nextafter(3.0, 0.0)) is True
+    assert bench.car.engine_rests(3.0) is False
+    bench.say(3.1, pedal_position=nextafter(25.0, 0.0))
+    assert bench.car.engine_rests(3.1) is True
+
+
+def test_a_pedal_that_falls_silent_while_it_is_down_is_not_known_to_be_down() -> None:
+    bench = Bench(COMBUSTION).say(1.0, engine_rests=True, pedal_position=60.0).say(3.0, engine_rests=True)
+    assert bench.car.engine_rests(3.0) is True
+
+
+def test_an_engine_that_does_not_rest_does_not_begin_to_with_a_pedal() -> None:
+    bench = Bench(COMBUSTION).say(1.0, pedal_position=60.0).say(3.2, engine_rests=False, pedal_position=60.0)
+    assert bench.car.engine_rests(3.2) is False
+    assert bench.car.engine_rests(9.0) is None
+
+
+def pressed(excuse: dict[str, Value] | None = None, kph: float = 80.0) -> Bench:
+    """A car whose pedal went down at 10 s."""
+    bench = Bench(COMBUSTION).say(10.0, speed=kph, drive_torque=0.0, brake_pressed=False, selected_gear="DRIVE")
+    bench.say(10.0, pedal_position=0.0)
+    return bench.say(10.0, **({"pedal_position": 25.0} | (excuse or {})))
+
+
+def lost(kph: float, at_s: float) -> Bench:
+    """The pedal has been down since 10 s, the speed of 64 km/h goes down by so much in the end."""
+    return pressed(kph=64.0).keep(at_s).say(at_s, speed=64.0 - kph)
+
+
+@pytest.mark.parametrize("loss_kph", [0.0, nextafter(1.0, 0.0), 1.0, nextafter(1.0, 2.0), 5.0])
+@pytest.mark.parametrize("at_s", [10.0, nextafter(10.7, 0.0), 10.7, 11.5])
+def test_no_torque_needs_its_time_and_its_loss(loss_kph: float, at_s: float) -> None:
+    assert lost(loss_kph, at_s).car.no_torque(at_s) is (at_s >= 10.7 and 64.0 - (64.0 - loss_kph) >= 1.0)
+
+
+@pytest.mark.parametrize("loss_kph", [0.0, nextafter(4.0, 0.0), 4.0, 5.0])
+@pytest.mark.parametrize("at_s", [11.0, nextafter(12.0, 0.0), 12.0, 12.5])
+def test_no_drive_needs_its_time_and_its_loss(loss_kph: float, at_s: float) -> None:
+    assert lost(loss_kph, at_s).car.no_drive(at_s) is (at_s >= 12.0 and 64.0 - (64.0 - loss_kph) >= 4.0)
+
+
+@pytest.mark.parametrize(
+    "excuse",
+    [
+        {"pedal_position": nextafter(25.0, 0.0)},
+        {"brake_pressed": True},
+        {"selected_gear": "NEUTRAL"},
+        {"selected_gear": "REVERSE"},
+        {"selected_gear": "PARK"},
+    ],
+)
+def test_what_explains_a_pedal_without_answer(excuse: dict[str, Value]) -> None:
+    assert pressed().keep(11.0).say(11.0, speed=75.0).car.no_torque(11.0) is True, "without excuse it is one"
+    assert pressed(excuse).keep(11.0).say(11.0, speed=75.0).car.no_torque(11.0) is False
+
+
+@pytest.mark.parametrize("torque_nm", [nextafter(20.0, 0.0), 20.0])
+def test_weak_is_sharp(torque_nm: float) -> None:
+    bench = Bench(COMBUSTION).say(10.0, speed=80.0, pedal_position=0.0)
+    bench.say(10.0, pedal_position=60.0, drive_torque=torque_nm)
+    bench.keep(10.9).say(10.9, speed=75.0)
+    assert bench.car.no_torque(10.9) is (torque_nm < 20.0)
+    assert bench.car.pushes(10.9) is (torque_nm >= 20.0)
+
+
+def test_nobody_knows_without_speed_pedal_or_torque() -> None:
+    bench = pressed().keep(11.0).say(11.0, speed=75.0)
+    assert (bench.car.no_torque(11.0), bench.car.no_torque(11.5)) == (True, None), "the torque is stale"
+    assert (bench.car.no_drive(11.4), bench.car.no_drive(11.5)) == (False, None), "the pedal is stale"
+    silent = Bench(COMBUSTION).say(10.0, pedal_position=60.0, drive_torque=0.0).keep(11.0)
+    assert silent.car.no_torque(11.0) is None and silent.car.no_drive(11.0) is None
+    assert silent.say(11.2, speed=50.0).say(11.3, speed=40.0).car.no_torque(11.3) is False, "from no known speed"
+
+
+def test_a_pedal_let_go_in_between_starts_anew() -> None:
+    bench = pressed().keep(10.5).say(10.5, pedal_position=0.0).say(10.6, pedal_position=60.0).keep(11.29)
+    assert bench.say(11.29, speed=75.0).car.no_torque(11.29) is False
+    assert bench.say(11.31, speed=75.0, pedal_position=60.0).car.no_torque(11.31) is True
+
+
+def test_a_car_that_says_nothing_but_pedal_and_speed_is_asked_all_the_same() -> None:
+    plain = plain_car(only=frozenset({Vss.SPEED, Vss.PEDAL_POSITION}))
+    bench = Bench(plain).say(10.0, speed=60.0, pedal_position=0.0).say(10.0, pedal_position=60.0)
+    assert bench.keep(12.0).say(12.0, speed=55.0).car.no_drive(12.0) is True
+
+
+@pytest.mark.parametrize("at_s", [nextafter(12.5, 0.0), 12.5])
+def test_a_pedal_that_stays_where_it_is_to_the_last_bit_hangs(at_s: float) -> None:
+    bench = Bench(COMBUSTION).say(9.9, speed=64.0, pedal_position=0.0).say(10.0, pedal_position=60.0)
+    for again_s in (10.4, 10.8, 11.2, 11.6, 12.0, 12.4, at_s):
+        bench.say(again_s, pedal_position=60.0)
+    bench.say(at_s, speed=58.0)
+    assert bench.car.no_drive(at_s) is (at_s < 12.5)
+
+
+@pytest.mark.parametrize(("percent", "hangs"), [(nextafter(FLOORED_PERCENT, 0.0), True), (FLOORED_PERCENT, False)])
+def test_a_pedal_that_is_floored_is_still_and_does_not_hang(percent: float, hangs: bool) -> None:
+    bench = Bench(COMBUSTION).say(9.9, speed=64.0, pedal_position=0.0)
+    for tenth in range(40):
+        bench.say(10.0 + tenth / 10, pedal_position=percent)
+    bench.say(13.9, speed=58.0)
+    assert bench.car.no_drive(13.9) is not hangs
+
+
+# Motion and its doubts ----------------------------------------------------------------------
+
+
+def rolling(until_s: float, **values: Value) -> Bench:
+    """60 km/h by its speed, from 10 s on, while something else says otherwise."""
+    bench, at_s = Bench(COMBUSTION), 10.0
+    said: dict[str, Value] = {"speed": 60.0, "gnss_speed": 60.0, "selected_gear": "DRIVE", **WHEELS_KPH, **values}
+    while at_s <= until_s:
+        bench.say(at_s, **said)
+        at_s = round(at_s + 0.25, 2)
+    return bench
+
+
+DOUBTS: dict[str, dict[str, Value]] = {
+    "dynamometer": {"gnss_speed": 0.0},
+    "nearly none by satellites": {"gnss_speed": nextafter(5.0, 0.0)},
+    "front axle stands": {"wheel_front_left": 0.0, "wheel_front_right": 4.99},
+    "rear axle stands": {"wheel_rear_left": -4.99, "wheel_rear_right": 0.0},
+    "park": {"selected_gear": "PARK"},
+}
+
+
+@pytest.mark.parametrize("name", DOUBTS)
+def test_wheels_that_others_contradict_are_doubted_after_a_while(name: str) -> None:
+    car = rolling(11.5, **DOUBTS[name]).car
+    assert car.moving_kph(nextafter(11.5, 0.0)) == 60.0
+    assert car.moving_kph(11.5) is None
+    assert car.senses.motion_kph(11.5) == 60.0
+    # The deadline wakes the judges, and no other silence comes before it.
+    assert rolling(11.25, **DOUBTS[name]).car.next_silence(11.25) == 11.5
+
+
+@pytest.mark.parametrize(
+    "values",
+    [
+        {},
+        {"gnss_speed": 5.0},
+        {"wheel_front_left": 0.0},
+        {"wheel_front_left": 5.0, "wheel_front_right": 0.0},
+        {"wheel_rear_left": -5.0, "wheel_rear_right": 0.0},
+        {"selected_gear": "NEUTRAL"},
+        {"speed": nextafter(15.0, 0.0), "gnss_speed": 0.0, "selected_gear": "PARK"},
+    ],
+    ids=str,
+)
+def test_one_spinning_wheel_a_slow_car_and_a_walk_by_satellites_are_no_doubt(values: dict[str, Value]) -> None:
+    assert rolling(14.0, **values).car.moving_kph(14.0) == values.get("speed", 60.0)
+
+
+def test_doubt_begins_at_the_alert_speed() -> None:
+    assert rolling(14.0, speed=15.0, selected_gear="PARK").car.moving_kph(14.0) is None
+
+
+def test_satellites_that_lost_the_car_in_a_tunnel_are_not_heard() -> None:
+    assert rolling(12.0).say(12.2, gnss_speed=0.0).keep(15.0).car.moving_kph(15.0) == 60.0
+
+
+@pytest.mark.parametrize(("seen_kph", "doubted"), [(nextafter(10.0, 0.0), True), (10.0, False)])
+def test_satellites_have_seen_it_move_from_ten_on(seen_kph: float, doubted: bool) -> None:
+    bench = Bench(COMBUSTION).say(9.0, speed=60.0, gnss_speed=seen_kph).say(9.1, gnss_speed=0.0).keep(10.7)
+    assert (bench.car.moving_kph(10.7) is None) is doubted
+
+
+@pytest.mark.parametrize(("stood_kph", "doubted"), [(nextafter(2.0, 0.0), True), (2.0, False)])
+def test_a_car_that_stood_in_between_has_to_be_seen_again(stood_kph: float, doubted: bool) -> None:
+    bench = rolling(12.0).say(12.1, gnss_speed=0.0).say(13.9, speed=stood_kph).say(15.5, speed=60.0, gnss_speed=0.0)
+    assert (bench.keep(17.5).car.moving_kph(17.5) is None) is doubted
+
+
+def test_a_doubt_ends_with_its_cause_and_with_a_hole() -> None:
+    bench = rolling(12.0, gnss_speed=0.0)
+    assert bench.car.moving_kph(12.0) is None
+    assert bench.say(12.1, gnss_speed=60.0).car.moving_kph(12.1) == 60.0
+    bench = rolling(12.0, gnss_speed=0.0)
+    bench.car.forget()
+    assert bench.car.moving_kph(12.0) == 60.0
+
+
+def test_a_car_without_wheels_and_satellites_is_believed() -> None:
+    plain = plain_car(only=frozenset({Vss.SPEED, Vss.ENGINE_SPEED}))
+    bench = Bench(plain).say(10.0, speed=60.0).say(10.5, speed=60.0).say(12.0, speed=60.0)
+    assert bench.car.moving_kph(12.0) == 60.0
+
+
+def test_one_mapped_wheel_stands_for_its_axle() -> None:
+    plain = plain_car(only=frozenset({Vss.SPEED, Vss.WHEEL_REAR_LEFT}))
+    bench = Bench(plain).say(10.0, speed=60.0, wheel_rear_left=0.0).keep(11.6)
+    assert bench.car.moving_kph(11.6) is None
+
+
+@pytest.mark.parametrize("at_s", [nextafter(12.0, 0.0), 12.0])
+def test_satellites_stand_in_for_a_silent_speed(at_s: float) -> None:
+    bench = Bench(COMBUSTION).say(10.0, speed=60.0).say(11.8, gnss_speed=58.0)
+    assert bench.senses.motion_kph(at_s) == (60.0 if at_s < 12.0 else 58.0)
+
+
+# Parked -------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("values", "parked"),
+    [
+        ({}, None),
+        ({"selected_gear": "PARK"}, True),
+        ({"selected_gear": "NEUTRAL"}, False),
+        ({"parking_brake": True}, True),
+        ({"parking_brake": False}, False),
+        ({"power_state": "OFF"}, True),
+        ({"power_state": "ON"}, False),
+        ({"power_state": "UNDEFINED"}, None),
+        ({"selected_gear": "DRIVE", "parking_brake": True, "power_state": "ON"}, True),
+        ({"selected_gear": "DRIVE", "parking_brake": False, "power_state": "ACC"}, True),
+    ],
+)
+def test_parked(values: dict[str, Value], parked: bool | None) -> None:
+    assert Bench(COMBUSTION).say(1.0, **values).car.parked(1.0) is parked

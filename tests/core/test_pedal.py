@@ -1,0 +1,144 @@
+"""The weakest car on the steepest road: what is slower than it, with its pedal down, is not on a hill."""
+
+from itertools import pairwise
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hardshoulder.core.pedal import ANSWERS_WITHIN_S, WeakestCar
+from hardshoulder.core.plan import CarPlan
+from hardshoulder.core.vocabulary import Vss
+from support.bench import Bench
+from support.driven import driving
+from support.plain import plain_car
+
+PEDAL: CarPlan = plain_car(only=frozenset({Vss.SPEED, Vss.PEDAL_POSITION, Vss.ENGINE_SPEED}))
+
+
+def weakest(kph: float, percent: float, cycle_s: float, seconds: float) -> float:
+    """How fast it would be after so long, told so often."""
+    car = WeakestCar()
+    for number in range(round(seconds / cycle_s) + 1):
+        car.update(percent, 10.0 + number * cycle_s, kph)
+    return reached_kph(car)
+
+
+def reached_kph(car: WeakestCar) -> float:
+    """How fast it is; from outside only the difference to a car can be seen, and not to one that braked."""
+    return car._mps * 3.6
+
+
+def plain_kph(kph: float, percent: float, seconds: float) -> float:
+    """The same in other words: forces on 1,800 kg, a thousand times a second, and never faster than it came."""
+    mass_kg, mps, step_s = 1800.0, kph / 3.6, 0.001
+    for number in range(round(seconds / step_s)):
+        power_w = 45_000.0 * percent / 100.0 if number * step_s >= 0.7 - 0.1 else 0.0
+        force_n = power_w / max(mps, 1.0) - mass_kg * 9.81 * (0.013 + 0.08) - mass_kg * 3.2e-4 * mps * mps
+        mps = min(kph / 3.6, max(0.0, mps + force_n / mass_kg * step_s))
+    return mps * 3.6
+
+
+@given(st.floats(15.0, 150.0), st.floats(25.0, 100.0), st.sampled_from([1.0, 3.0, 8.0]))
+def test_it_is_the_plain_model(kph: float, percent: float, seconds: float) -> None:
+    assert weakest(kph, percent, 0.1, seconds) == pytest.approx(plain_kph(kph, percent, seconds), abs=1.0)
+
+
+@pytest.mark.parametrize("cycle_s", [0.02, 0.5, 1.0, 2.0])
+@pytest.mark.parametrize(("kph", "percent"), [(15.0, 100.0), (15.0, 25.0), (30.0, 100.0), (120.0, 100.0)])
+def test_a_car_that_is_asked_seldom_is_not_faster_for_it(kph: float, percent: float, cycle_s: float) -> None:
+    """A step that ends behind the answer counts as answered, which is at most one cycle too early."""
+    told = weakest(kph, percent, cycle_s, 6.0)
+    exact_kph = plain_kph(kph, percent, 6.0)
+    assert exact_kph - 2.0 < told < max(exact_kph, plain_kph(kph, percent, 6.0 + cycle_s)) + 2.0
+
+
+def test_until_a_drive_can_have_answered_it_only_gets_slower() -> None:
+    car = WeakestCar()
+    speeds = []
+    for number in range(12):
+        car.update(100.0, 10.0 + number * 0.1, 50.0)
+        speeds.append(reached_kph(car))
+    falling = [later < before for before, later in pairwise(speeds)]
+    assert falling == [True] * 6 + [False] * 5 and ANSWERS_WITHIN_S == 0.7
+    for number in range(12, 60):
+        car.update(100.0, 10.0 + number * 0.1, 50.0)
+    assert reached_kph(car) == pytest.approx(50.0), "and never faster than it came"
+
+
+@pytest.mark.parametrize(("percent", "kph"), [(None, 50.0), (100.0, None), (None, None)])
+def test_nothing_asked_or_known_is_nothing_compared(percent: float | None, kph: float | None) -> None:
+    car = WeakestCar()
+    assert car.faster_kph(0.0) == 0.0
+    car.update(100.0, 10.0, 50.0)
+    assert car.faster_kph(48.0) == pytest.approx(2.0)
+    car.update(percent, 10.1, kph)
+    assert car.faster_kph(48.0) == 0.0
+    car.update(100.0, 20.0, 80.0)
+    assert car.faster_kph(78.0) == pytest.approx(2.0), "from where it is asked anew"
+
+
+def test_it_rolls_to_a_standstill_and_not_backwards() -> None:
+    car = WeakestCar()
+    car.update(0.0, 10.0, 5.0)
+    car.update(0.0, 10.6, 5.0)
+    car.update(0.0, 60.0, 5.0)
+    assert car.faster_kph(0.0) == 0.0
+
+
+@pytest.mark.parametrize(("faster_kph", "driven"), [(3.5, False), (3.7, True)])
+def test_what_got_faster_first_was_driven(faster_kph: float, driven: bool) -> None:
+    car = WeakestCar()
+    for number, kph in enumerate((50.0, 50.0 + faster_kph, 49.0)):
+        car.update(100.0, 10.0 + number, kph)
+    assert car.faster_kph(49.0) == (0.0 if driven else pytest.approx(reached_kph(car) - 49.0))
+    car.update(None, 13.0, 49.0)
+    for number in range(3):
+        car.update(25.0, 14.0 + number, 49.0)
+    assert car.faster_kph(48.0) != 0.0, "asked anew"
+
+
+# In the car -----------------------------------------------------------------------------------
+
+
+def floored() -> Bench:
+    """A pedal down for three seconds while the car slows down at 2 m/s², less than a foot on the brake would do."""
+    bench = Bench(PEDAL).say(9.9, speed=80.0, pedal_position=0.0)
+    for tenth in range(31):
+        bench.say(10.0 + tenth / 10, speed=80.0 - 0.72 * tenth, pedal_position=95.0 + tenth % 2)
+    return bench
+
+
+@pytest.mark.parametrize(("behind_kph", "certain"), [(2.9, False), (3.1, True)])
+def test_three_behind_the_weakest_car_is_on_no_hill(behind_kph: float, certain: bool) -> None:
+    bench = floored()
+    kph = reached_kph(bench.car._weakest) - behind_kph
+    bench.say(13.0, speed=kph).say(13.0, speed=kph)
+    assert bench.car.on_no_hill(13.0) is certain
+    assert bench.car.on_no_hill(99.0) is False, "nobody knows how fast it is"
+
+
+def test_what_got_slower_than_any_car_does_without_brakes_was_braked() -> None:
+    bench = floored()
+    assert bench.car.on_no_hill(13.0) is True
+    # 3 m/s² for 3 s from 80 km/h, and 1 m/s of margin.
+    for kph, certain in ((44.1, True), (43.9, False)):
+        bench.say(13.0, speed=kph).say(13.0, speed=kph)
+        assert bench.car.on_no_hill(13.0) is certain
+
+
+@pytest.mark.parametrize(("kph_per_s", "found"), [(-1.0, False), (-7.0, True)])
+def test_a_pedal_that_is_floored_while_the_car_slows_down_is_enough_by_itself(kph_per_s: float, found: bool) -> None:
+    driven = driving(PEDAL, 100.0)
+    driven.say(pedal_position=100.0)
+    for tenth in range(80):
+        driven.say(speed=100.0 + kph_per_s * tenth / 10)
+        driven.run(0.1)
+    assert bool(driven.incidents) is found
+
+
+def test_a_hole_ends_the_comparison() -> None:
+    bench = floored()
+    assert bench.car.on_no_hill(13.0) is True
+    bench.car.forget()
+    assert bench.car.on_no_hill(13.0) is False
