@@ -98,7 +98,12 @@ NEEDED_DAMAGE = {
     "id of 30 bits": ("BO_ 272", "BO_ 536870912", 10, "the id 536870912 of Speed is none; expected 11 bits"),
     "id of 33 bits": ("BO_ 272", "BO_ 4294967296", 10, "the id 4294967296 of Speed is none"),
     "message of 65 bytes": ("Speed: 8", "Speed: 65", 10, "Speed has 65 bytes; expected at most 64"),
-    "message twice": (SPEED, SPEED + SPEED, 13, "message Speed stands twice (first in line 10); remove one"),
+    "message twice, with two ids": (
+        SPEED,
+        SPEED + SPEED.replace("272", "273"),
+        13,
+        "message Speed stands twice (first in line 10) and differs; remove one",
+    ),
     "signal twice": (" SG_ Brake", " SG_ Kph", 11, "signal Kph of Speed stands twice (again in line 12)"),
     "multiplexed by nothing": (" SG_ Kph", " SG_ Kph m0", 11, "Kph of Speed is multiplexed, but no sound line says"),
     "multiplexed by what is broken": (

@@ -47,6 +47,8 @@ class Channels:
         self._wanted: dict[str, set[int]] = {bus: set() for bus in plan.buses}
         for message in plan.messages:
             self._wanted[message.bus].add(message.can_id)
+        # A tester's requests are heard, but are no sign of which channel is which bus: any car may be asked.
+        self._testers = {bus: {can_id for named, can_id in plan.workshop if named == bus} for bus in plan.buses}
         self._given = dict(given)
         self.bound: dict[str, str] = {}
         self.seen: dict[str, None] = {}  # in the order of their appearance
@@ -104,7 +106,7 @@ class Channels:
 
     def _bind(self, bus: str, channel: str) -> None:
         self.bound[bus] = channel
-        self.routes |= {(channel, can_id): bus for can_id in self._wanted[bus]}
+        self.routes |= {(channel, can_id): bus for can_id in self._wanted[bus] | self._testers[bus]}
 
     def _settle(self) -> None:
         missing = any(channel not in self.seen for channel in self.bound.values())

@@ -2,40 +2,58 @@
 
 import csv
 from collections.abc import Iterator
-from pathlib import Path
 
-from hardshoulder.core.frame import EXTENDED
+from hardshoulder.core.frame import EXTENDED, EXTENDED_ID_MAX, STANDARD_ID_MAX
 from hardshoulder.errors import UserError
-from hardshoulder_sim.recordings.candump import LogFrame
+from hardshoulder_sim.recordings.candump import CLASSIC_LENGTH, LONGEST, LogFrame
+from hardshoulder_sim.recordings.source import Source
+from hardshoulder_sim.recordings.text_lines import Lines, decimal, whole
 
 _NEEDED = ("Time Stamp", "ID", "Extended", "Bus", "LEN", "D1")
+_TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
 
 
-def is_gvret(path: Path) -> bool:
-    """Whether the first line is the header of such a file."""
-    with path.open(encoding="latin-1") as file:
-        return file.readline(200).startswith("Time Stamp,")
+def is_gvret(header: str) -> bool:
+    """Whether this is the first line of such a file."""
+    return header.startswith("Time Stamp,")
 
 
-def read_gvret(path: Path, named: Path) -> Iterator[LogFrame]:
-    """The frames; the channel is the number of the bus. named: the file to name in an error."""
-    with path.open(encoding="latin-1", newline="") as file:
-        rows = csv.reader(file)
-        header = [name.strip() for name in next(rows)]
-        if missing := [name for name in _NEEDED if name not in header]:
-            raise UserError(f"{named}:1: the header of a GVRET file lacks {', '.join(missing)}")
-        places = tuple(header.index(name) for name in _NEEDED)
-        for row in rows:
-            if row:
-                try:
-                    yield _frame(row, *places)
-                except (ValueError, IndexError):
-                    raise UserError(
-                        f"{named}:{rows.line_num}: expected {','.join(header[:6])},..., got {','.join(row)[:60]!r}"
-                    ) from None
+def read_gvret(source: Source, notes: list[str]) -> Iterator[LogFrame]:
+    """The frames; the channel is the number of the bus."""
+    lines = Lines(source, notes)
+    places, expected, unmarked = None, "", 0
+    for line in lines:
+        row = next(csv.reader([line]))
+        if places is None:
+            places = _places(source, row)
+            expected = ",".join(row[:7]) + ",..."
+            continue
+        try:
+            frame = _frame(row, *places)
+        except (ValueError, LookupError):
+            lines.refuse(line, expected)
+            continue
+        if frame.can_id > STANDARD_ID_MAX and not frame.can_id & EXTENDED:
+            unmarked += 1
+            frame = frame._replace(can_id=frame.can_id | EXTENDED)
+        yield frame
+    if unmarked:
+        notes.append(f"{unmarked} frames have 29-bit ids that are not marked as extended; read as extended")
+
+
+def _places(source: Source, header: list[str]) -> tuple[int, ...]:
+    names = [name.strip() for name in header]
+    if missing := [name for name in _NEEDED if name not in names]:
+        raise UserError(f"{source.path}:1: the header of a GVRET file lacks {', '.join(missing)}; export it anew")
+    return tuple(names.index(name) for name in _NEEDED)
 
 
 def _frame(row: list[str], stamp: int, name: int, extended: int, bus: int, length: int, first: int) -> LogFrame:
-    can_id = int(row[name], 16) | (EXTENDED if row[extended].strip().lower() in {"true", "1"} else 0)
-    data = bytes(int(row[first + place], 16) for place in range(int(row[length])))
-    return LogFrame(int(row[stamp]) / 1e6, row[bus].strip(), can_id, data)
+    """Raises ValueError or LookupError for a row that is none."""
+    can_id, count, at_s = whole(row[name].strip(), 16), whole(row[length].strip()), decimal(row[stamp].strip()) / 1e6
+    marked = row[extended].strip().lower()
+    if can_id > EXTENDED_ID_MAX or count > LONGEST or marked not in _TRUE | _FALSE:
+        raise ValueError
+    data = bytes(whole(row[first + place].strip(), 16) for place in range(count))
+    flags = 0 if count > CLASSIC_LENGTH else None
+    return LogFrame(at_s, row[bus].strip(), can_id | (EXTENDED if marked in _TRUE else 0), data, "data", flags)

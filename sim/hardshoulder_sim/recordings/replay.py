@@ -29,6 +29,7 @@ from hardshoulder_sim.recordings.channels import (
     Passage,
     hole_s,
 )
+from hardshoulder_sim.recordings.listening import Deaf, Listener
 from hardshoulder_sim.recordings.logs import LogFrame, Progress, open_log
 
 _WHOLE_FRAME = frozenset({Fault.LENGTH, Fault.CHECKSUM, Fault.COUNTER})
@@ -40,13 +41,14 @@ LINES_LIMIT = 10_000
 class ReplayOptions:
     """log_channels: bus to its usual channels, of the profile. channels: bus to channel, given by
     the user and stronger. trust_gaps: silence of the whole recording is silence of the car.
-    progress: told which part (0 to 1) is read.
+    progress: told which part (0 to 1) is read. listener: hears all that happens.
     """
 
     log_channels: Mapping[str, Sequence[str]] = field(default_factory=dict)
     channels: Mapping[str, str] = field(default_factory=dict)
     trust_gaps: bool = False
     progress: Progress | None = None
+    listener: Listener = field(default_factory=Deaf)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,12 +64,14 @@ class Line:
 class ReplayResult:
     """What the core made of a recording; times in seconds since its first frame.
 
+    ruleset: the name of the thresholds and switches that were at work.
     transmitted: hazard frames that a car would have been sent. holes: begin and end.
     signals: how many believable readings each gave, and what it was worth at the end.
     """
 
     log: str
     profile: str
+    ruleset: str
     frames: int
     duration_s: float
     incidents: tuple[Incident, ...]
@@ -90,7 +94,7 @@ def replay(path: Path, plan: CarPlan, options: ReplayOptions | None = None) -> R
     as `open_log` does, and for channels that cannot be told apart.
     """
     options = options or ReplayOptions()
-    run = _Replay(path, plan, Channels(plan, options.log_channels, options.channels), options.trust_gaps)
+    run = _Replay(path, plan, Channels(plan, options.log_channels, options.channels), options)
     frames = open_log(path, run.notes, options.progress)
     first = list(islice(frames, SURVEY_FRAMES))
     run.channels.survey(first)
@@ -101,12 +105,13 @@ def replay(path: Path, plan: CarPlan, options: ReplayOptions | None = None) -> R
 class _Replay:
     """One recording on its way through the core."""
 
-    def __init__(self, path: Path, plan: CarPlan, channels: Channels, trust_gaps: bool) -> None:
+    def __init__(self, path: Path, plan: CarPlan, channels: Channels, options: ReplayOptions) -> None:
         self.channels = channels
         self.notes: list[str] = []
         self._path = path
         self._plan = plan
-        self._trust_gaps = trust_gaps
+        self._trust_gaps = options.trust_gaps
+        self._listener = options.listener
         numbers = count(1)
         self._responder = Responder(plan, lambda: f"incident-{next(numbers)}")
         self._frames = self._errors = self._remotes = self._disorder = self._transmitted = 0
@@ -120,11 +125,13 @@ class _Replay:
     def feed(self, frames: Iterable[LogFrame]) -> None:
         """Every frame in its order. Only wanted frames reach the core; between them its deadlines are kept."""
         responder, routes, channels = self._responder, self.channels.routes, self.channels
-        receive, tick, take = responder.receive, responder.tick, self._take
+        receive, take, heard = responder.receive, self._take, self._listener.heard
         frames = iter(frames)
         first = next(frames)
         clock = LogClock(hole_s(self._plan), first.at_s)
-        take(tick(0.0))
+        self._listener.begin(responder)
+        take(responder.tick(0.0))
+        self._listener.passed(0.0)
         deadline_s = responder.next_deadline()
         base_s, last_s, longest_s = clock.base_s, 0.0, clock.hole_s
         for at_s, channel, can_id, data, kind, _ in chain((first,), frames):
@@ -142,13 +149,23 @@ class _Replay:
             elif bus is None and channels.unsettled:
                 bus = channels.meet(channel, can_id)
             if bus is not None:
-                if actions := receive(Frame(now_s, bus, can_id, data)):
+                if now_s >= deadline_s:
+                    self._let_pass(now_s)
+                frame = Frame(now_s, bus, can_id, data)
+                if actions := receive(frame):
                     take(actions)
+                heard(frame)
                 deadline_s = responder.next_deadline()
             elif now_s >= deadline_s:
-                take(tick(now_s))
+                self._let_pass(now_s)
                 deadline_s = responder.next_deadline()
         self._last_s = last_s
+
+    def _let_pass(self, now_s: float) -> None:
+        """One deadline after the other, so that whoever listens sees each at its own time."""
+        while (deadline_s := self._responder.next_deadline()) <= now_s:
+            self._take(self._responder.tick(deadline_s))
+            self._listener.passed(deadline_s)
 
     def _mend(self, clock: LogClock, at_s: float) -> float:
         """The time of a frame that does not simply follow the one before."""
@@ -164,6 +181,7 @@ class _Replay:
             self._holes.append((before_s, now_s))
             self._say(now_s, f"hole of {now_s - before_s:.3f} s in the recording")
             self._take(self._responder.hole(now_s))
+            self._listener.missed(before_s, now_s)
         return now_s
 
     def _count_other(self, kind: str) -> None:
@@ -174,7 +192,8 @@ class _Replay:
 
     # What the core asks for --------------------------------------------------------------
 
-    def _take(self, actions: Iterable[Action]) -> None:
+    def _take(self, actions: Sequence[Action]) -> None:
+        self._listener.took(actions)
         for action in actions:
             match action:
                 case Report(incident, at_s):
@@ -228,6 +247,7 @@ class _Replay:
         return ReplayResult(
             log=str(self._path),
             profile=self._plan.profile,
+            ruleset=self._plan.ruleset,
             frames=self._frames,
             duration_s=self._last_s,
             incidents=tuple(self._incidents.values()),

@@ -3,10 +3,14 @@
 from collections.abc import Iterator
 from typing import Any
 
+from hardshoulder import __version__
 from hardshoulder.core.actions import Incident
 from hardshoulder.core.signals import Freshness
 from hardshoulder.core.vocabulary import Value
-from hardshoulder_sim.recordings.replay import ReplayResult
+from hardshoulder_sim.recordings.replay import Line, ReplayResult
+
+FORMAT = "org.hardshoulder.replay.v1"
+"""What a reader of the JSON can rely on; a key that changes its meaning or goes away makes another number."""
 
 
 def _seconds(at_s: float | None) -> float | None:
@@ -42,8 +46,11 @@ def _incident(incident: Incident) -> dict[str, Any]:
 def as_record(result: ReplayResult) -> dict[str, Any]:
     """The result as it is written with --json; times in seconds since the first frame."""
     return {
+        "format": FORMAT,
+        "version": __version__,
         "log": result.log,
         "profile": result.profile,
+        "ruleset": result.ruleset,
         "frames": result.frames,
         "duration_s": _seconds(result.duration_s),
         "incidents": [_incident(incident) for incident in result.incidents],
@@ -62,12 +69,21 @@ def as_record(result: ReplayResult) -> dict[str, Any]:
     }
 
 
+def in_order(result: ReplayResult) -> list[Line]:
+    """The timeline in the order of time."""
+    return sorted(result.lines, key=lambda line: line.at_s)
+
+
+def spoken(speed_kph: float | None) -> str:
+    """`117.3 km/h`, or a dash where it was not known."""
+    return "- km/h" if speed_kph is None else f"{speed_kph:.1f} km/h"
+
+
 def as_lines(result: ReplayResult) -> Iterator[str]:
     """The timeline in the order of time, then the notes, then one line that sums it up."""
-    yield f"{result.log} as {result.profile}"
-    for line in sorted(result.lines, key=lambda line: line.at_s):
-        speed = "     - km/h" if line.speed_kph is None else f"{line.speed_kph:6.1f} km/h"
-        yield f"{line.at_s:12.3f} s {speed}  {line.what}"
+    yield f"{result.log} as {result.profile}, ruleset {result.ruleset}"
+    for line in in_order(result):
+        yield f"{line.at_s:12.3f} s {spoken(line.speed_kph):>11}  {line.what}"
     never = [str(vss) for vss, (_, freshness) in result.signals.items() if freshness is Freshness.NEVER]
     for note in (*result.notes, *([f"never seen: {', '.join(never)}"] if never else [])):
         yield f"  note: {note}"
@@ -81,8 +97,8 @@ def _summary(result: ReplayResult) -> str:
         _counted(len(result.incidents), "incident"),
         _counted(len(result.holes), "hole"),
         _counted(result.invalid_frames, "invalid frame"),
-        *([_counted(result.error_frames, "error frame")] if result.error_frames else []),
-        *([_counted(result.remote_frames, "remote frame")] if result.remote_frames else []),
+        _counted(result.error_frames, "error frame"),
+        _counted(result.remote_frames, "remote frame"),
     ]
     return f"{result.log}: {', '.join(parts)}"
 

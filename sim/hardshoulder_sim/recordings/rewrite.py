@@ -85,7 +85,8 @@ def raw_of(signal: SignalPlan, value: Value) -> int | None:
 def healthy_payload(message: MessagePlan) -> bytes:
     """A payload of a message that was not recorded, as it would say that all is well."""
     payload = bytearray(message.length)
-    for signal in message.signals:
+    # Two signals may be read from one field: what is known to be well wins over zero.
+    for signal in sorted(message.signals, key=lambda signal: signal.vss in _HEALTHY):
         assert fits(signal.field, message.length), "the plan is compiled from a DBC that was checked"
         for gate in signal.multiplex:
             insert(payload, gate.selector, gate.values[0])

@@ -6,7 +6,7 @@ from math import exp
 from random import Random
 
 from hardshoulder.core.plan import CarPlan
-from hardshoulder.core.vocabulary import DRIVE_EVIDENCE, Propulsion, Value, Vss
+from hardshoulder.core.vocabulary import DRIVE_EVIDENCE, WHEELS, Propulsion, Value, Vss
 
 
 class ShutdownKind(StrEnum):
@@ -34,6 +34,7 @@ ENGINE_UNKNOWN_RPM = 2000.0
 READY_LOST_S = (0.1, 0.3)
 CONTACTORS_LOST_S = (0.3, 0.8)
 PEDAL_RELEASED_S = 0.8
+TORQUE_LOST_S = 0.3
 ACCESSORY_S = 0.2
 
 SUPPLY_SAG_V_PER_S = 0.5
@@ -52,6 +53,7 @@ class Before:
     engine_rpm: float | None
     supply_v: float | None
     pedal_percent: float | None
+    torque_nm: float | None = None
 
 
 class Coast:
@@ -85,6 +87,15 @@ def engine_rpm(before_rpm: float, since_s: float) -> float:
     return max(0.0, (before_rpm + offset_rpm) * exp(-since_s / ENGINE_DECAY_S) - offset_rpm)
 
 
+_MOVING = frozenset({Vss.SPEED, Vss.GNSS_SPEED, *WHEELS})
+"""What says how fast the car is, as far as it is mapped."""
+
+
+def _fading(before: float | None, since_s: float, within_s: float) -> float | None:
+    """What was there goes to nothing in that time; nothing is known of what was not recorded."""
+    return None if before is None else before * max(0.0, 1.0 - since_s / within_s)
+
+
 class Shutdown:
     """One shutdown of one car, with its chances drawn from a seed. Times: seconds since it began."""
 
@@ -103,12 +114,15 @@ class Shutdown:
         """What the signal says; None: what was recorded still stands."""
         if self._kind is ShutdownKind.BUS_SILENT:
             return None
+        if vss in _MOVING:
+            return self._coast.speed_kph(since_s)
         match vss:
-            case Vss.SPEED:
-                return self._coast.speed_kph(since_s)
             case Vss.PEDAL_POSITION:
-                pedal = self._before.pedal_percent
-                return None if pedal is None else pedal * max(0.0, 1.0 - since_s / PEDAL_RELEASED_S)
+                return _fading(self._before.pedal_percent, since_s, PEDAL_RELEASED_S)
+            case Vss.BRAKE_PRESSED:
+                return since_s >= BRAKE_AFTER_S
+            case Vss.DRIVE_TORQUE:
+                return _fading(self._before.torque_nm, since_s, TORQUE_LOST_S)
             case _ if self._kind is ShutdownKind.DRIVE_SILENT:
                 return None
             case Vss.SUPPLY_VOLTAGE:

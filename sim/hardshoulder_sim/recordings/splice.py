@@ -143,7 +143,7 @@ def _before(log: Path, survey: _Survey, at_s: float) -> Before:
         raise UserError(f"{log}: the car does not drive forward at {at_s:g} s; choose another instant")
     numbers = [
         None if (value := survey.values.get(vss)) is None else float(value)
-        for vss in (Vss.ENGINE_SPEED, Vss.SUPPLY_VOLTAGE, Vss.PEDAL_POSITION)
+        for vss in (Vss.ENGINE_SPEED, Vss.SUPPLY_VOLTAGE, Vss.PEDAL_POSITION, Vss.DRIVE_TORQUE)
     ]
     return Before(float(speed_kph), *numbers)
 
