@@ -13,6 +13,8 @@ _NO_DRIVES = f"{DRIVES_VARIABLE} is not set"
 # A slow machine is no reason to fail; the blob lets anybody repeat a failure.
 settings.register_profile("quick", deadline=None, print_blob=True)
 settings.register_profile("full", deadline=None, print_blob=True, max_examples=1000)
+# For runs that repeat everything a thousand times (scripts/mutate): the same few examples each time.
+settings.register_profile("brief", deadline=None, max_examples=8, derandomize=True, database=None)
 settings.load_profile("quick")
 
 
@@ -20,6 +22,17 @@ def drives_folder() -> Path | None:
     """The folder of recordings, for tests that are parametrized over its files; None when none is named."""
     named = os.environ.get(DRIVES_VARIABLE)
     return Path(named).resolve() if named else None
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Golden results are written anew on request alone, and then looked at with `git diff`."""
+    parser.addoption("--update", action="store_true", help="write the golden results of tests/golden anew")
+
+
+@pytest.fixture
+def update(request: pytest.FixtureRequest) -> bool:
+    """Whether golden results are to be written anew."""
+    return bool(request.config.getoption("--update"))
 
 
 def pytest_configure() -> None:

@@ -55,7 +55,7 @@ def test_check_of_a_car_that_lacks_nothing(tmp_path: Path) -> None:
         ended = hardshoulder_command(tmp_path / "cache", "check", "--config", str(path))
     assert (ended.returncode, ended.stderr) == (0, "")
     lines = ended.stdout.splitlines()
-    assert lines[0] == "vehicle car-7, profile reference-combustion (combustion), mode monitor"
+    assert lines[0] == "vehicle car-7, profile reference-combustion (combustion), ruleset 1, mode monitor"
     assert lines[-1] == "the car can be protected"
     assert "  main 110 ESC_Speed, every 0.02 s, counter and checksum" in lines
     assert "  main 350 GNS_Position, every 0.2 s, no protection" in lines

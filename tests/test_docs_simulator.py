@@ -10,7 +10,7 @@ import pytest
 
 from hardshoulder.profile import shipped_profiles
 from hardshoulder_sim import __main__ as simulator
-from hardshoulder_sim import demo
+from hardshoulder_sim import demo_options
 from hardshoulder_sim.recordings.replay import replay
 from hardshoulder_sim.recordings.replay_report import as_record
 from hardshoulder_sim.recordings.shutdown import ShutdownKind
@@ -52,7 +52,7 @@ def test_every_option_of_a_command_is_explained(command: str) -> None:
 
 def test_every_option_of_the_demo_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit):
-        demo._options(["--help"])
+        demo_options.read(["--help"])
     told = set(re.findall(r"^  (?:-h, )?(--[a-z-]+)", capsys.readouterr().out, flags=re.MULTILINE))
     assert len(told) > 3
     assert set(rows(SECTIONS["The demo"], "--.+")) == told - {"--help"}

@@ -17,7 +17,7 @@ from hardshoulder_sim.processes import Broker, DaemonProcess, wait_until, write_
 from support.fleet import Fleet
 from support.live_car import LiveCar
 
-SHORT = {"recovered_after_s": 0.3, "drove_on_after_s": 0.5, "clear_after_s": 0.2}
+SHORT = {"recovered_after_s": 0.3, "drove_on_after_s": 0.5, "closed_after_s": 0.5, "clear_after_s": 0.2}
 """So that a car drives on within a test's patience; detection keeps its own times."""
 
 

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from hardshoulder.config import make_bundle
 from hardshoulder.core.permit import Allowed
 from hardshoulder.core.plan import HazardPlan, MessagePlan, Thresholds
-from hardshoulder.plan_cache import Source, cache_file, decode, dump, encode, load_bundle, parse, seal, unseal
+from hardshoulder.plan_cache import FORMAT, Source, cache_file, decode, dump, encode, load_bundle, parse, seal, unseal
 from hardshoulder.profile import shipped_profiles
 from hardshoulder.settings import Settings
 from support.written import FOLDERS, Keys, change, config_table, environment, problems_of, shipped, write
@@ -184,7 +184,7 @@ DAMAGED: dict[str, Callable[[bytes], bytes]] = {
     "one digit": lambda sealed: sealed.replace(b'"alert_above_kph":15.0', b'"alert_above_kph":75.0'),
     "no text": lambda sealed: bytes(range(256)),
     "other version": lambda sealed: resealed(sealed, '"version":"', '"version":"0'),
-    "other format": lambda sealed: resealed(sealed, '"format":1', '"format":2'),
+    "other format": lambda sealed: resealed(sealed, f'"format":{FORMAT}', f'"format":{FORMAT + 1}'),
     "unknown field": lambda sealed: resealed(sealed, '{"format"', '{"colour":1,"format"'),
     "field that is missing": lambda sealed: resealed(sealed, ',"texts":{', ',"text":{'),
     "word of no kind": lambda sealed: resealed(sealed, '"combustion"', '"steam"'),

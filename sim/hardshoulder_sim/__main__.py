@@ -1,25 +1,24 @@
-"""The command line of the simulator: drive a scenario, replay a recording, splice a shutdown into one."""
+"""The command line of the simulator: the commands it has, and those that drive, play and splice."""
 
 import argparse
-import json
 import os
 import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import TYPE_CHECKING
 
 from hardshoulder import __version__
 from hardshoulder.compile import compile_profile
 from hardshoulder.core.frame import id_text
-from hardshoulder.core.plan import CarPlan
 from hardshoulder.errors import UserError
 from hardshoulder.profile import find_profile, load_profile
-from hardshoulder_sim.recordings.channels import log_channels
-from hardshoulder_sim.recordings.logs import Progress, is_among
-from hardshoulder_sim.recordings.replay import ReplayOptions, replay
-from hardshoulder_sim.recordings.replay_report import as_lines, as_record
+from hardshoulder_sim import replay_command
+from hardshoulder_sim.command_line import BAD_INPUT, PROGRAM, add_car, complain
+from hardshoulder_sim.comparing import diff_command, shadow_command
+from hardshoulder_sim.proving import command as evaluate
 from hardshoulder_sim.recordings.rewrite import guarded_messages
 from hardshoulder_sim.recordings.shutdown import ShutdownKind
 from hardshoulder_sim.recordings.splice import SpliceResult, splice
@@ -27,8 +26,6 @@ from hardshoulder_sim.recordings.splice import SpliceResult, splice
 if TYPE_CHECKING:
     from hardshoulder_sim.drive import Watch
 
-PROGRAM = "hardshoulder-sim"
-_BAD_INPUT = 2
 _INTERRUPTED = 128 + signal.SIGINT
 
 
@@ -40,8 +37,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = run(options)
         sys.stdout.flush()
     except UserError as error:
-        _complain(error)
-        return _BAD_INPUT
+        complain(error)
+        return BAD_INPUT
     except KeyboardInterrupt:
         return _INTERRUPTED
     except BrokenPipeError:
@@ -49,11 +46,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 0
     return status
-
-
-def _complain(error: UserError) -> None:
-    for problem in error.problems:
-        print(f"{PROGRAM}: {problem}", file=sys.stderr)
 
 
 # What can be asked for ----------------------------------------------------------------------
@@ -65,8 +57,11 @@ def _parser() -> argparse.ArgumentParser:
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
     _add_drive(commands.add_parser("drive", help="drive a scenario with the simulated car"))
     _add_play(commands.add_parser("play", help="play a recording onto a bus in real time"))
-    _add_replay(commands.add_parser("replay", help="run recordings through the daemon's core"))
+    replay_command.add_options(commands.add_parser("replay", help="run recordings through the daemon's core"))
     _add_splice(commands.add_parser("splice", help="lay a shutdown over a recorded drive"))
+    shadow_command.add_options(commands.add_parser("shadow", help="try a candidate ruleset over recordings"))
+    diff_command.add_options(commands.add_parser("diff", help="show what changed between two results"))
+    evaluate.add_options(commands.add_parser("evaluate", help="measure the core over seeded drives by the thousand"))
     return parser
 
 
@@ -78,53 +73,29 @@ def _add_drive(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bus", metavar="URL", help="drive on this bus, interface:channel, in real time")
     parser.add_argument("--realtime", action="store_true", help="keep to the clock instead of as fast as it goes")
     parser.add_argument("--events", metavar="FILE|-", help="write what happens to the car, a JSON object a line")
+    parser.add_argument("--stay", action="store_true", help="stay on the bus as the car then is, until interrupted")
 
 
 def _add_play(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_play)
     parser.add_argument("log", type=Path, metavar="LOG", help="the recording")
     parser.add_argument("--bus", required=True, metavar="URL", help="interface:channel, or slcan-pty:/path/of/link")
-
-
-def _add_car(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("--profile", required=True, metavar="NAME|FILE", help="the car's profile")
     parser.add_argument(
-        "--dbc", type=Path, action="append", default=[], metavar="FILE", help="DBC file; may be given several times"
+        "--from", dest="from_s", type=float, default=0.0, metavar="S", help="begin there, in seconds since its start"
     )
-
-
-def _add_replay(parser: argparse.ArgumentParser) -> None:
-    parser.set_defaults(run=_replay)
-    parser.add_argument("logs", type=Path, nargs="+", metavar="LOG", help="recordings, each replayed for itself")
-    _add_car(parser)
-    parser.add_argument("--json", metavar="FILE|-", help="write one JSON object for each log, instead of a timeline")
-    parser.add_argument("--trust-gaps", action="store_true", help="take silence of the whole recording for the car's")
-    parser.add_argument(
-        "--bus",
-        type=_bus,
-        action="append",
-        default=[],
-        metavar="NAME=CHANNEL",
-        help="the recording's channel for a bus of the profile; may be given several times",
-    )
+    parser.add_argument("--channel", metavar="NAME", help="play this channel of the recording alone")
+    parser.add_argument("--stay", action="store_true", help="keep the bus after the last frame, until interrupted")
 
 
 def _add_splice(parser: argparse.ArgumentParser) -> None:
     parser.set_defaults(run=_splice)
     parser.add_argument("log", type=Path, metavar="LOG", help="the recorded drive")
-    _add_car(parser)
+    add_car(parser)
     parser.add_argument("--at", type=float, required=True, metavar="S", help="seconds since the first frame")
     kinds = [kind.value for kind in ShutdownKind]
     parser.add_argument("--fault", choices=kinds, required=True, help="how the car shuts down")
     parser.add_argument("--out", type=Path, required=True, metavar="LOG", help="the candump log to write")
     parser.add_argument("--seed", type=int, default=0, metavar="N", help="what chance starts from (default 0)")
-
-
-def _bus(text: str) -> tuple[str, str]:
-    name, mark, channel = text.partition("=")
-    if not (name and mark and channel):
-        raise argparse.ArgumentTypeError(f"expected NAME=CHANNEL, got {text!r}")
-    return name, channel
 
 
 # What is done -------------------------------------------------------------------------------
@@ -144,9 +115,11 @@ def _drive(options: argparse.Namespace) -> int:
     if options.out is None and options.bus is None:
         raise UserError("drive: give --out LOG, --bus URL or both, or nobody sees the drive")
     realtime = options.realtime or options.bus is not None
+    if options.stay and not realtime:
+        raise UserError("drive: --stay never ends; give it --bus URL or --realtime")
     try:
-        with _events(options.events) as watch:
-            report = drive(scenario, options.seed, options.out, options.bus, realtime, watch)
+        with _finished_at_sigterm(), _events(options.events) as watch:
+            report = drive(scenario, options.seed, options.out, options.bus, realtime, watch, options.stay)
     except BrokenPipeError:
         raise
     except OSError as error:
@@ -165,14 +138,31 @@ def _play(options: argparse.Namespace) -> int:
     # On demand: it opens buses, as `drive` does.
     import can
 
-    from hardshoulder_sim.recordings.play import play
+    from hardshoulder_sim.recordings.play import Part, play
 
     try:
-        sent = play(options.log, options.bus)
+        with _finished_at_sigterm():
+            sent = play(options.log, options.bus, Part(options.from_s, options.channel, options.stay))
     except (ValueError, OSError, can.CanError) as error:
         raise UserError(f"play: {error}") from None
     print(f"{options.log}: {sent:,} frames sent")
     return 0
+
+
+@contextmanager
+def _finished_at_sigterm() -> Iterator[None]:
+    """Whoever ends us gets a whole log and a bus that is let go, as after Ctrl-C; which a job in the background
+    may have been told to ignore.
+    """
+
+    def leave(number: int, _frame: FrameType | None) -> None:
+        sys.exit(128 + number)
+
+    before = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
 
 
 @contextmanager
@@ -187,70 +177,6 @@ def _events(file: str | None) -> "Iterator[Watch]":
     else:
         with Path(file).open("w", encoding="utf-8") as out:
             yield CarEvents(out).look
-
-
-def _replay(options: argparse.Namespace) -> int:
-    """Every log gets its turn, also after one that could not be read."""
-    path = find_profile(options.profile)
-    plan, listed = compile_profile(path, tuple(options.dbc)), log_channels(load_profile(path))
-    channels = dict(options.bus)
-    if len(channels) < len(options.bus):
-        raise UserError("--bus: the same bus is given twice")
-    failed = False
-    with _output(options.json, (*options.logs, *options.dbc, path)) as write:
-        for log in options.logs:
-            try:
-                _replay_one(log, plan, ReplayOptions(listed, channels, options.trust_gaps), write, options.json)
-            except UserError as error:
-                _complain(error)
-                failed = True
-    return _BAD_INPUT if failed else 0
-
-
-def _replay_one(
-    log: Path, plan: CarPlan, options: ReplayOptions, write: Callable[[str], None], as_json: str | None
-) -> None:
-    with _progress(log.name) as progress:
-        result = replay(log, plan, ReplayOptions(options.log_channels, options.channels, options.trust_gaps, progress))
-    if as_json is not None:
-        write(json.dumps(as_record(result), ensure_ascii=False))
-    else:
-        for line in as_lines(result):
-            write(line)
-
-
-@contextmanager
-def _output(file: str | None, inputs: Sequence[Path]) -> Iterator[Callable[[str], None]]:
-    """Writes lines to the file, or to standard output for None and `-`; never over what is read."""
-    if file is None or file == "-":
-        yield print
-        return
-    path = Path(file)
-    if is_among(path, inputs):
-        raise UserError(f"{file}: is also read; give another name for the JSON")
-    try:
-        with path.open("w", encoding="utf-8") as out:
-            yield lambda line: print(line, file=out, flush=True)
-    except OSError as error:
-        raise UserError(f"{file}: {error.strerror or error}; cannot write there") from None
-
-
-@contextmanager
-def _progress(name: str) -> Iterator[Progress | None]:
-    """A bar on a terminal; nothing elsewhere."""
-    if not sys.stderr.isatty():
-        yield None
-        return
-    try:
-        from rich.console import Console
-        from rich.progress import Progress as Bars
-    except ModuleNotFoundError:  # installed without the extra [sim]: a replay needs no bar
-        yield None
-        return
-
-    with Bars(console=Console(stderr=True), transient=True) as bars:
-        bar = bars.add_task(name, total=1.0)
-        yield lambda part: bars.update(bar, completed=part)
 
 
 def _splice(options: argparse.Namespace) -> int:

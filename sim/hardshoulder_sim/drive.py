@@ -1,6 +1,7 @@
 """Drives a scenario: into a candump log as fast as it goes, or onto a bus in real time."""
 
 import gzip
+import math
 import select
 import time
 from collections.abc import Callable, Iterator
@@ -154,10 +155,9 @@ class _Schedule:
 
 
 def _live(
-    car: SimulatedCar, port: Port | None, log: BinaryIO | None, schedule: _Schedule, watch: Watch
+    car: SimulatedCar, port: Port | None, log: BinaryIO | None, schedule: _Schedule, watch: Watch, duration_s: float
 ) -> tuple[int, int]:
     """Drives to the end; (frames sent, frames received)."""
-    duration_s = car.run.scenario.duration_s
     sent = received = 0
     now_s = 0.0
     while now_s < duration_s:
@@ -183,6 +183,7 @@ def drive(
     port: str | None,
     realtime: bool,
     watch: Watch = lambda _now_s, _car: None,
+    stay: bool = False,
 ) -> DriveReport:
     """Drives the scenario with this seed.
 
@@ -190,11 +191,13 @@ def drive(
     port: the bus to drive, as `open_port` understands it; None: no bus.
     realtime: keep to the clock, on an absolute schedule; otherwise as fast as possible.
     watch: called with the time and the car after every step.
+    stay: when the scenario is over the car stays on the bus as it is, until interrupted.
     Raises what `open_port` raises, and OSError when the log cannot be written.
     """
     with ExitStack() as stack:
         opened = None if port is None else stack.enter_context(closing(open_port(port)))
         log = None if out is None else stack.enter_context(candump_log(out))
         car = SimulatedCar(scenario, seed)
-        sent, received = _live(car, opened, log, _Schedule(realtime, opened, time.monotonic), watch)
+        duration_s = math.inf if stay else scenario.duration_s
+        sent, received = _live(car, opened, log, _Schedule(realtime, opened, time.monotonic), watch, duration_s)
     return DriveReport(scenario.name, seed, scenario.duration_s, sent, received, car.run.fault_at_s)

@@ -1,7 +1,7 @@
 """The simulated control units: who is awake, and what each says about the car."""
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from random import Random
 
@@ -10,78 +10,42 @@ from hardshoulder_sim.body import BodyController
 from hardshoulder_sim.physics.driver import Selector
 from hardshoulder_sim.physics.journey import Journey
 from hardshoulder_sim.physics.vehicle import ignition_on
-from hardshoulder_sim.physics.vehicle_spec import IGNITION, PowerMode
+from hardshoulder_sim.physics.vehicle_spec import IGNITION, DriveReady, Fault, PowerMode
 from hardshoulder_sim.reference import Value
 
 NOT_AVAILABLE = "NOT_AVAILABLE"
 RPM_PER_RAD_S = 30.0 / math.pi
 STANDING_BELOW_MPS = 0.05
 SELF_TEST_S = 0.5
-
-_AFTER_RUN_S = {
-    "PCM": (0.5, 2.0),
-    "BMS": (0.8, 2.5),
-    "TCU": (0.6, 3.0),
-    "ACU": (0.5, 4.0),
-    "ESC": (2.0, 5.0),
-    "GNS": (2.0, 6.0),
-    "SUP": (6.0, 15.0),
-}
-"""How long a node goes on after the ignition is off; the body controller never sleeps."""
-
-_NEEDS_V = 6.0
-_BODY_NEEDS_V = 4.5
+DRIVE_SELF_TEST_S = 0.2
+OIL_NEEDS_RAD_S = 30.0
 
 
-class NodePower:
-    """Which control units are awake.
+def roughly_normal(chance: Callable[[], float]) -> float:
+    """A number of mean 0 and deviation 1, never beyond 3: the sum of three uniform ones, and cheap.
 
-    Each falls asleep after its own after-run, drawn by the seed, so the order varies; the brake
-    controller's begins when the car stands. Low voltage silences a node at once.
+    chance: uniform from 0 to 1.
     """
-
-    def __init__(self, random: Random, awake: bool) -> None:
-        self._after_run_s = {node: random.uniform(*span) for node, span in _AFTER_RUN_S.items()}
-        self._boot_s = {node: random.uniform(0.03, 0.25) for node in _AFTER_RUN_S}
-        self._off_since_s: dict[str, float] = {}
-        self._on_since_s = dict.fromkeys(_AFTER_RUN_S, -10.0) if awake else {}
-        self._voltage_v = 12.0
-
-    def step(self, at_s: float, ignition: bool, standing: bool, voltage_v: float) -> None:
-        """Lets time pass."""
-        self._voltage_v = voltage_v
-        for node, after_run_s in self._after_run_s.items():
-            if ignition or (node == "ESC" and not standing):
-                self._off_since_s.pop(node, None)
-                if ignition and node not in self._on_since_s:
-                    self._on_since_s[node] = at_s + self._boot_s[node]
-            elif node in self._on_since_s:
-                off_since_s = self._off_since_s.setdefault(node, at_s)
-                if at_s - off_since_s >= after_run_s:
-                    del self._on_since_s[node], self._off_since_s[node]
-
-    def awake_s(self, node: str, at_s: float) -> float | None:
-        """For how long the node has been awake; None: it is silent."""
-        if node == "BCM":
-            return math.inf if self._voltage_v >= _BODY_NEEDS_V else None
-        since_s = self._on_since_s.get(node)
-        if since_s is None or at_s < since_s or self._voltage_v < (_BODY_NEEDS_V if node == "SUP" else _NEEDS_V):
-            return None
-        return at_s - since_s
+    return 2.0 * (chance() + chance() + chance()) - 3.0
 
 
 class Sensors:
-    """The small errors of the sensors; a sensor of something that stands or is off reads nothing."""
+    """The small errors of the sensors; a sensor of something that stands or is off reads nothing.
 
-    def __init__(self, random: Random) -> None:
-        self._random = random
+    noise: how many times worse than new ones they are.
+    """
+
+    def __init__(self, random: Random, noise: float = 1.0) -> None:
+        self._random, self._chance = random, random.random
+        self._noise = noise
         self._tyres = tuple(1.0 + random.gauss(0.0, 0.0015) for _ in range(4))
         self._satellites = random.randint(9, 14)
         self._heading_deg = 0.0
 
     def noisy(self, value: float, deviation: float, low: float, high: float) -> float:
         """The value with its noise, within what the signal can hold."""
-        return min(max(value + self._random.gauss(0.0, deviation), low), high)
+        read = value + roughly_normal(self._chance) * deviation * self._noise
+        return low if read < low else high if read > high else read
 
     def speed_kph(self, speed_mps: float) -> float:
         """Speed from wheel pulses; exactly zero at standstill, where there are none."""
@@ -104,9 +68,12 @@ class Sensors:
         return self._satellites
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Instant:
-    """What a node can look at when it sends. awake_s: how long it has been awake itself."""
+    """What a node can look at when it sends. awake_s: how long it has been awake itself.
+
+    One for each car, changed in place: it is looked at a million times in an hour and kept by nobody.
+    """
 
     at_s: float
     awake_s: float
@@ -115,13 +82,15 @@ class Instant:
     sensors: Sensors
 
 
-Values = Mapping[str, Value]
+Values = dict[str, Value]
 
 
 def _pcm_engine(now: Instant) -> Values:
     engine = now.journey.vehicle.engine
     assert engine is not None
     rpm = engine.speed_rad_s * RPM_PER_RAD_S
+    if now.awake_s < DRIVE_SELF_TEST_S:
+        return {"EngineState": NOT_AVAILABLE, "EngineSpeed": NOT_AVAILABLE, "FuelLevel": NOT_AVAILABLE}
     return {
         "EngineState": engine.phase.value,
         "EngineSpeed": 0.0 if rpm < 1.0 else now.sensors.noisy(rpm, 4.0, 0.0, 16000.0),
@@ -131,10 +100,24 @@ def _pcm_engine(now: Instant) -> Values:
 
 def _pcm_drive(now: Instant) -> Values:
     vehicle = now.journey.vehicle
+    if now.awake_s < DRIVE_SELF_TEST_S:
+        return {"DriveReady": NOT_AVAILABLE, "AcceleratorPedal": NOT_AVAILABLE, "DriveTorque": NOT_AVAILABLE}
     return {
         "DriveReady": vehicle.drive.value,
         "AcceleratorPedal": now.journey.driver.pedal * 100.0,
         "DriveTorque": now.sensors.noisy(vehicle.drive_nm, 2.0, -8000.0, 8000.0),
+    }
+
+
+def _pcm_warnings(now: Instant) -> Values:
+    """The oil lamp is lit whenever the engine does not turn, as in any car."""
+    engine, faults = now.journey.vehicle.engine, now.journey.controls.faults
+    low = engine is not None and (engine.speed_rad_s < OIL_NEEDS_RAD_S or Fault.OIL_LOW in faults)
+    lit = now.journey.vehicle.drive in (DriveReady.FAULT, DriveReady.LIMP)
+    return {
+        "OilPressure": "LOW" if low else "NORMAL",
+        "CoolantTemperature": "TOO_HOT" if Fault.TOO_HOT in faults else "NORMAL",
+        "MalfunctionLamp": "LIT" if lit else "DARK",
     }
 
 
@@ -165,6 +148,7 @@ def _esc_speed(now: Instant) -> Values:
         "VehicleSpeed": NOT_AVAILABLE if testing else now.sensors.speed_kph(speed_mps),
         "Standstill": NOT_AVAILABLE if testing else standing,
         "BrakePedal": "PRESSED" if now.journey.driver.brake > 0.01 else "RELEASED",
+        "BrakeSystem": "FAULT" if Fault.BRAKES_FAIL in now.journey.controls.faults else "NORMAL",
     }
 
 
@@ -184,6 +168,7 @@ def _bcm_power(now: Instant) -> Values:
     return {
         "PowerMode": PowerMode.OFF.value if collapsed else asked.value,
         "KeyPresent": "ABSENT" if asked is PowerMode.LOCK else "PRESENT",
+        "IgnitionSwitch": now.journey.key.value,
     }
 
 
@@ -225,8 +210,8 @@ def _gns_position(now: Instant) -> Values:
 def _gns_motion(now: Instant) -> Values:
     vehicle = now.journey.vehicle
     return {
-        "Heading": now.sensors.heading_deg(vehicle.heading_rad, vehicle.speed_mps),
-        "GnssSpeed": now.sensors.noisy(vehicle.speed_mps * 3.6, 0.15, 0.0, 600.0),
+        "Heading": now.sensors.heading_deg(vehicle.heading_rad, now.journey.ground_mps),
+        "GnssSpeed": now.sensors.noisy(now.journey.ground_mps * 3.6, 0.15, 0.0, 600.0),
         "FixAge": now.sensors.noisy(0.08, 0.02, 0.02, 1.0),
         "Satellites": float(now.sensors.satellites()),
     }
@@ -235,6 +220,7 @@ def _gns_motion(now: Instant) -> Values:
 SENDERS: dict[str, Callable[[Instant], Values]] = {
     "PCM_Engine": _pcm_engine,
     "PCM_Drive": _pcm_drive,
+    "PCM_Warnings": _pcm_warnings,
     "BMS_Contactors": _bms_contactors,
     "ACU_Crash": _acu_crash,
     "ESC_Speed": _esc_speed,

@@ -4,13 +4,16 @@ A scenario is data. `vary` turns it and a seed into one run: the same drive with
 another moment of failure. Times in seconds since the scenario began, speeds in km/h.
 """
 
-from bisect import bisect_right
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import Enum
 from random import Random
 
 from hardshoulder.core.vocabulary import Propulsion
+from hardshoulder_sim.interference import Interference
+from hardshoulder_sim.physics.course import Course, Events, Keys, Profile, Spell
 from hardshoulder_sim.physics.driver import DriverSpec
+from hardshoulder_sim.physics.supply import SupplyState
 from hardshoulder_sim.physics.vehicle_spec import (
     Fault,
     PowerMode,
@@ -19,9 +22,6 @@ from hardshoulder_sim.physics.vehicle_spec import (
     electric_car,
     hybrid_car,
 )
-
-Profile = tuple[tuple[float, float], ...]
-Keys = tuple[tuple[float, PowerMode], ...]
 
 
 class Begin(Enum):
@@ -39,6 +39,7 @@ class Scenario:
     fault_at_s: when the fault begins, give or take fault_jitter_s.
     hill: steepest slope of the road. hazard_switch_at_s: when the driver presses the hazard button.
     incident: whether a breakdown while moving happens, so that a responder has to act.
+    events: what else happens to car, driver and road. interference: what happens to its messages.
     """
 
     name: str
@@ -54,11 +55,30 @@ class Scenario:
     fault_jitter_s: float = 0.0
     hill: float = 0.0
     hazard_switch_at_s: tuple[float, ...] = ()
+    events: Events = field(default_factory=Events)
+    interference: Interference = field(default_factory=Interference)
+
+
+@dataclass(frozen=True, slots=True)
+class Wiring:
+    """How the car's messages reach us.
+
+    buses: node to the bus it is on, for those that are not on `main`. clash: each bus carries a message of its
+    own under an identifier that means something else on the other. jitter_share: deviation of a message's time,
+    of its cycle. foreign_per_s: frames of other control units, which nobody here knows, that fill the bus.
+    noise: how much worse the sensors are than new ones.
+    """
+
+    buses: Mapping[str, str] = field(default_factory=dict)
+    clash: bool = False
+    jitter_share: float = 0.01
+    foreign_per_s: float = 0.0
+    noise: float = 1.0
 
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """A scenario with its seed's variation. fault_at_s: None without a fault."""
+    """A scenario with its seed's variation. fault_at_s: None without a fault. supply: None: a battery in good order."""
 
     scenario: Scenario
     seed: int
@@ -67,6 +87,9 @@ class Run:
     fault_at_s: float | None
     fuel: float
     charge: float
+    course: Course = field(compare=False)
+    supply: SupplyState | None = None
+    wiring: Wiring = field(default_factory=Wiring)
 
 
 _DRIVING: Keys = ((0.0, PowerMode.ON),)
@@ -163,28 +186,22 @@ def vary(scenario: Scenario, seed: int) -> Run:
         vehicle = replace(vehicle, engine=replace(vehicle.engine, clutch_opens_after_s=clutch_opens_after_s))
     driver = DriverSpec(random.uniform(1.3, 3.0), random.uniform(3.0, 9.0), random.uniform(0.9, 1.6))
     jitter_s = random.uniform(-scenario.fault_jitter_s, scenario.fault_jitter_s)
+    fault_at_s = None if scenario.fault is None else scenario.fault_at_s + jitter_s
     return Run(
         scenario=scenario,
         seed=seed,
         vehicle=vehicle,
         driver=driver,
-        fault_at_s=None if scenario.fault is None else scenario.fault_at_s + jitter_s,
+        fault_at_s=fault_at_s,
         fuel=random.uniform(0.25, 0.9),
         charge=random.uniform(0.45, 0.85),
+        course=course_of(scenario, fault_at_s),
     )
 
 
-def target_kph(profile: Profile, at_s: float) -> float:
-    """The speed the profile wants: straight between its corners, flat before and after."""
-    corner = bisect_right(profile, at_s, key=lambda point: point[0])
-    if corner == 0:
-        return profile[0][1]
-    if corner == len(profile):
-        return profile[-1][1]
-    (from_s, from_kph), (to_s, to_kph) = profile[corner - 1], profile[corner]
-    return from_kph + (to_kph - from_kph) * (at_s - from_s) / (to_s - from_s)
-
-
-def key_at(keys: Keys, at_s: float) -> PowerMode:
-    """What the key asks for at that time."""
-    return keys[max(bisect_right(keys, at_s, key=lambda turn: turn[0]) - 1, 0)][1]
+def course_of(scenario: Scenario, fault_at_s: float | None) -> Course:
+    """The scenario's profile, keys and events, with its fault beginning at that time."""
+    events = scenario.events
+    if scenario.fault is not None and fault_at_s is not None:
+        events = replace(events, faults=(*events.faults, Spell(scenario.fault, fault_at_s)))
+    return Course(scenario.profile, scenario.keys, events)

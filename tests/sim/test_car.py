@@ -20,7 +20,7 @@ from hardshoulder.core.protection import checksum_holds
 from hardshoulder_sim.body import BodyController
 from hardshoulder_sim.car import SimulatedCar
 from hardshoulder_sim.drive import EPOCH_S, drive, open_port
-from hardshoulder_sim.nodes import NodePower
+from hardshoulder_sim.node_power import NodePower
 from hardshoulder_sim.physics.driver import Indicator
 from hardshoulder_sim.reference import BUS, ReferenceMessage, database, reference_messages
 from hardshoulder_sim.scenarios import SCENARIOS, Scenario

@@ -11,6 +11,7 @@ import pytest
 from hardshoulder import __version__
 from hardshoulder.core.vocabulary import Vss
 from hardshoulder_sim import __main__ as command
+from hardshoulder_sim import replay_command
 from hardshoulder_sim.recordings.logs import write_candump
 from hardshoulder_sim.scenarios import SCENARIOS
 from support.recorded import CRUISING, compiled, drive
@@ -128,7 +129,7 @@ def test_an_interrupt_ends_with_130(cruise: Path, monkeypatch: pytest.MonkeyPatc
     def interrupted(*_: object) -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(command, "replay", interrupted)
+    monkeypatch.setattr(replay_command, "replay", interrupted)
     assert command.main(["replay", str(cruise), *CAR]) == 130
 
 

@@ -16,8 +16,7 @@ from hardshoulder.core.actions import HazardState, Incident, Report, State
 from hardshoulder.events import incident_event
 from hardshoulder.wire import IncidentEvent
 from hardshoulder_fleet.assistance.interface import NoHelp, Why
-from hardshoulder_fleet.core.checkin import Tow
-from hardshoulder_fleet.core.views import Price, Quote
+from hardshoulder_fleet.core.views import Order, Price, Quote
 from hardshoulder_fleet.desk import Desk
 from hardshoulder_fleet.links import Links
 from hardshoulder_fleet.store.database import open_database
@@ -67,13 +66,17 @@ class Provider:
         """The pages never call it: an errand does."""
         raise AssertionError(quote_id, reference)
 
-    def status(self, order_ref: str) -> Tow:
+    def status(self, order_ref: str) -> Order:
         """The pages never call it."""
         raise AssertionError(order_ref)
 
-    def cancel(self, order_ref: str) -> Tow:
+    def cancel(self, order_ref: str) -> Order:
         """The pages never call it."""
         raise AssertionError(order_ref)
+
+    def find(self, reference: str) -> Order | None:
+        """The pages never call it."""
+        raise AssertionError(reference)
 
 
 class Web:

@@ -26,6 +26,7 @@ IDENTITY = Identity(
     software="0.1.0",
     armed=True,
     hazard_button="the red triangle",
+    ruleset="1",
 )
 
 

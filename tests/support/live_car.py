@@ -19,6 +19,7 @@ LOST: dict[Vss, Value] = {
     Vss.ENGINE_RUNNING: False,
     Vss.DRIVE_READY: False,
     Vss.POWER_CONNECTED: False,
+    Vss.DRIVE_TORQUE: 0.0,
 }
 
 

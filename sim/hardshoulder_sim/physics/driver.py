@@ -1,8 +1,9 @@
 """The simulated driver: follows a speed profile, notices a dead drive, coasts and brakes to the shoulder."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from enum import Enum
 
+from hardshoulder_sim.physics.course import Act
 from hardshoulder_sim.physics.traction import towards
 
 
@@ -29,11 +30,13 @@ class DriverSpec:
 
     notices_after_s: how long the pedal goes unanswered until the driver believes it.
     coasts_s: rolls on for that long, looking for a place. stops_with_mps2: then brakes that hard.
+    tries_again: presses the pedal once more while rolling.
     """
 
     notices_after_s: float = 2.0
     coasts_s: float = 6.0
     stops_with_mps2: float = 1.2
+    tries_again: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +63,8 @@ class DriverView:
     target_mps, target_mps2: the profile's speed and its slope. sets_off: it is about to call for speed.
     finished: it never will again. ready: the instrument cluster says so.
     drive_n: the push in the back. available_n: what the full pedal would give.
-    resistance_n: what holds the car back without the brake.
+    resistance_n: what holds the car back without the brake. shifting: the clutch is down for a gear change.
+    act: what the driver does instead of following the profile.
     """
 
     speed_mps: float
@@ -73,6 +77,9 @@ class DriverView:
     available_n: float
     resistance_n: float
     mass_kg: float
+    shifting: bool = False
+    act: Act | None = None
+    at_s: float = 0.0
 
 
 FULL_BRAKE_MPS2 = 8.0
@@ -80,6 +87,11 @@ _FOOT_LAG_S = 0.2
 _STANDING_BELOW_MPS = 0.1
 _PARKS_AFTER_S = 3.0
 _HOLDING_BRAKE = 0.3
+_BLIP = 0.35
+_BLIP_PERIOD_S = 2.0
+_TRIES_S = (1.5, 3.5)
+_TRIES_WITH = 0.6
+_SHIFTING_LAG_S = 0.07
 
 
 def _follow(view: DriverView) -> tuple[float, float]:
@@ -101,13 +113,27 @@ def _strand(spec: DriverSpec, view: DriverView, gave_up_s: float) -> tuple[float
     if view.speed_mps < _STANDING_BELOW_MPS:
         return 0.0, _HOLDING_BRAKE
     if gave_up_s < spec.coasts_s:
-        return 0.0, 0.0
+        tries = spec.tries_again and _TRIES_S[0] < gave_up_s < _TRIES_S[1]
+        return (_TRIES_WITH, 0.0) if tries else (0.0, 0.0)
     needed_n = spec.stops_with_mps2 * view.mass_kg - view.resistance_n
     return 0.0, max(needed_n / (view.mass_kg * FULL_BRAKE_MPS2), 0.0)
 
 
+def _acts(view: DriverView, act: Act) -> tuple[float, float]:
+    """(pedal, brake) of a driver who does something else than to drive."""
+    if act is Act.BLIP:
+        return (_BLIP if view.at_s % _BLIP_PERIOD_S < 0.5 * _BLIP_PERIOD_S else 0.0), 0.0
+    return 0.0, 0.0
+
+
 def _select(driver: DriverState, view: DriverView) -> tuple[Selector, bool]:
     """(selector, parking brake): into DRIVE to set off, into PARK when all is over."""
+    if view.act is Act.PARKED:
+        return Selector.PARK, True
+    if view.act in (Act.NEUTRAL, Act.BLIP):
+        return Selector.NEUTRAL, False
+    if driver.selector is Selector.NEUTRAL:
+        return Selector.DRIVE, False
     if driver.selector is Selector.PARK:
         goes = view.ready and view.sets_off and driver.gave_up_s is None
         return (Selector.DRIVE, False) if goes else (Selector.PARK, driver.parking_brake)
@@ -119,7 +145,7 @@ def _select(driver: DriverState, view: DriverView) -> tuple[Selector, bool]:
 
 def _unanswered_s(driver: DriverState, view: DriverView, dt_s: float) -> float:
     """How long the pedal has been pressed for nothing."""
-    answered = driver.pedal < 0.2 or view.drive_n > 0.01 * view.available_n
+    answered = driver.pedal < 0.2 or view.act is not None or view.drive_n > 0.01 * view.available_n
     rolling = view.speed_mps > _STANDING_BELOW_MPS
     return 0.0 if answered or not rolling else driver.unanswered_s + dt_s
 
@@ -132,13 +158,17 @@ def step_driver(spec: DriverSpec, driver: DriverState, view: DriverView, dt_s: f
         gave_up += dt_s
     elif unanswered > spec.notices_after_s:
         gave_up = 0.0
-    pedal, brake = _follow(view) if gave_up is None else _strand(spec, view, gave_up)
+    if gave_up is not None:
+        pedal, brake = _strand(spec, view, gave_up)
+    else:
+        pedal, brake = _follow(view) if view.act is None else _acts(view, view.act)
+    if view.shifting:
+        pedal = 0.0
     selector, parking_brake = _select(driver, view)
     standing = view.speed_mps < _STANDING_BELOW_MPS
-    return replace(
-        driver,
-        pedal=_foot(driver.pedal, pedal, dt_s),
-        brake=_foot(driver.brake, brake, dt_s),
+    return DriverState(
+        pedal=_foot(driver.pedal, pedal, _SHIFTING_LAG_S if view.shifting else _FOOT_LAG_S, dt_s),
+        brake=_foot(driver.brake, brake, _FOOT_LAG_S, dt_s),
         selector=selector,
         parking_brake=parking_brake,
         indicator=Indicator.RIGHT if gave_up is not None and not standing else Indicator.NEUTRAL,
@@ -148,7 +178,9 @@ def step_driver(spec: DriverSpec, driver: DriverState, view: DriverView, dt_s: f
     )
 
 
-def _foot(position: float, wanted: float, dt_s: float) -> float:
+def _foot(position: float, wanted: float, lag_s: float, dt_s: float) -> float:
     """A foot needs its time, and leaves the pedal altogether in the end."""
-    moved = towards(position, wanted, _FOOT_LAG_S, dt_s)
+    if position == wanted:
+        return position
+    moved = towards(position, wanted, lag_s, dt_s)
     return 0.0 if wanted == 0.0 and moved < 0.004 else moved

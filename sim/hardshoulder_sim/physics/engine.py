@@ -26,7 +26,8 @@ class EngineSpec:
     coupling_stiffness: torque for each rad/s of slip while locked up, in Nm s/rad.
     converter_factor: torque for each (rad/s)^2 while the converter slips, in Nm s^2/rad^2.
     slipping_capacity_nm: what the clutch carries during a gear change; it limits how fast the engine follows.
-    clutch_opens_after_s: time from the loss of combustion until the gearbox lets the engine go.
+    clutch_opens_after_s: time from the loss of combustion until gearbox or driver lets the engine go.
+    manual: the driver opens the clutch for a gear change, for shift_s; an automatic gearbox slips for as long.
     """
 
     inertia_kg_m2: float = 0.16
@@ -43,6 +44,8 @@ class EngineSpec:
     slipping_capacity_nm: float = 110.0
     converter_factor: float = 0.0045
     clutch_opens_after_s: float = 2.0
+    manual: bool = False
+    shift_s: float = 0.45
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +54,7 @@ class EngineState:
 
     phase_s: time since the phase began. gear: index into the ratios.
     coupled_s: time since the clutch last began to close, for a gear change, for the lock-up or from
-    open; None: open. locked: the converter is bridged.
+    open; below zero: the driver holds it open for so long; None: open. locked: the converter is bridged.
     without_combustion_s: how long the engine has been unable to burn fuel.
     """
 
@@ -70,6 +73,7 @@ class EngineDemand:
 
     throttle: 0 to 1. allowed: its control unit has power and may let it run. fuel: it can burn.
     crank: the driver asks for a start. rest: the start-stop system or the hybrid wants it to stand.
+    seized: its bearings weld. starter: it turns when it is told to.
     """
 
     throttle: float
@@ -79,13 +83,18 @@ class EngineDemand:
     crank: bool
     rest: bool
     in_drive: bool
+    seized: bool = False
+    starter: bool = True
 
 
-_STALLS_BELOW_RAD_S = 40.0
+STALLS_BELOW_RAD_S = 40.0
 _RUNS_ABOVE_RAD_S = 62.0
 _FIRES_AFTER_S = 0.35
+_FIRES_ABOVE_RAD_S = 8.0
 _GIVES_UP_CRANKING_AFTER_S = 4.0
-_SHIFT_S = 0.45
+_WELDED_NM_S_PER_RAD = 3.0
+_WELDED_NM = 90.0
+_WELDS_WITHIN_S = 0.8
 _BETWEEN_SHIFTS_S = 1.2
 
 
@@ -119,7 +128,7 @@ def next_phase(engine: EngineState, demand: EngineDemand) -> EnginePhase:
                 return EnginePhase.RUNNING
             return EnginePhase.OFF if engine.phase_s > _GIVES_UP_CRANKING_AFTER_S else EnginePhase.CRANKING
         case EnginePhase.RUNNING:
-            if engine.speed_rad_s < _STALLS_BELOW_RAD_S:
+            if engine.speed_rad_s < STALLS_BELOW_RAD_S:
                 return EnginePhase.OFF
             return EnginePhase.AUTO_STOP if demand.rest else EnginePhase.RUNNING
         case EnginePhase.AUTO_STOP:
@@ -133,19 +142,20 @@ def _idle_governor_nm(spec: EngineSpec, speed_rad_s: float) -> float:
 
 def combustion_nm(spec: EngineSpec, engine: EngineState, demand: EngineDemand) -> float:
     """Torque that the burning fuel makes; none on the overrun, where the injectors are shut."""
-    if not (demand.allowed and demand.fuel):
+    if not (demand.allowed and demand.fuel and not demand.seized):
         return 0.0
     idle = _idle_governor_nm(spec, engine.speed_rad_s)
     if engine.phase is EnginePhase.RUNNING:
         return max(demand.throttle * full_load_nm(spec, engine.speed_rad_s), idle)
-    if engine.phase is EnginePhase.CRANKING and engine.phase_s > _FIRES_AFTER_S:
+    turned = engine.phase_s > _FIRES_AFTER_S and engine.speed_rad_s > _FIRES_ABOVE_RAD_S
+    if engine.phase is EnginePhase.CRANKING and turned:
         return idle
     return 0.0
 
 
-def starter_share(spec: EngineSpec, engine: EngineState) -> float:
+def starter_share(spec: EngineSpec, engine: EngineState, works: bool = True) -> float:
     """How hard the starter works, 0 to 1: most when it stands, nothing at its free speed."""
-    if engine.phase is not EnginePhase.CRANKING:
+    if engine.phase is not EnginePhase.CRANKING or not works:
         return 0.0
     return max(0.0, 1.0 - engine.speed_rad_s / spec.starter_free_rad_s)
 
@@ -164,11 +174,13 @@ def _next_gear(spec: EngineSpec, engine: EngineState, demand: EngineDemand) -> i
 def _coupled_s(spec: EngineSpec, engine: EngineState, demand: EngineDemand, shifted: bool, dt_s: float) -> float | None:
     """How long the clutch has been closed after this step; None while it is open."""
     without = engine.without_combustion_s
-    turning = engine.phase is EnginePhase.RUNNING or without > 0.0
+    turning = engine.phase is EnginePhase.RUNNING or (without > 0.0 and engine.speed_rad_s > 0.0)
     if not (demand.in_drive and turning and without < spec.clutch_opens_after_s):
         return None
-    if engine.coupled_s is None or shifted:
+    if engine.coupled_s is None:
         return 0.0
+    if shifted:
+        return -spec.shift_s if spec.manual else 0.0
     return engine.coupled_s + dt_s
 
 
@@ -179,7 +191,7 @@ def _locks(spec: EngineSpec, engine: EngineState, input_rad_s: float) -> bool:
 
 def _stiffness(spec: EngineSpec, engine: EngineState, coupled_s: float | None, locked: bool) -> float:
     """Coupling torque for each rad/s of slip: nothing, the converter's, or the locked clutch's."""
-    if coupled_s is None:
+    if coupled_s is None or coupled_s < 0.0:
         return 0.0
     return spec.coupling_stiffness if locked else spec.converter_factor * engine.speed_rad_s
 
@@ -208,13 +220,17 @@ def step_engine(spec: EngineSpec, engine: EngineState, demand: EngineDemand, dt_
     gear = _next_gear(spec, now, demand)
     ratio = spec.ratios[gear]
     locked = _locks(spec, now, demand.wheel_rad_s * ratio)
-    coupled_s = _coupled_s(spec, now, demand, gear != now.gear or locked > now.locked, dt_s)
+    shifted = gear != now.gear or (locked > now.locked and not spec.manual)
+    coupled_s = _coupled_s(spec, now, demand, shifted, dt_s)
     stiffness = _stiffness(spec, now, coupled_s, locked)
-    slips = coupled_s is not None and coupled_s < _SHIFT_S
-    net_nm = combustion_nm(spec, now, demand) + starter_share(spec, now) * spec.starter_torque_nm
+    slips = coupled_s is not None and coupled_s < spec.shift_s
+    net_nm = combustion_nm(spec, now, demand) + starter_share(spec, now, demand.starter) * spec.starter_torque_nm
     net_nm -= friction_nm(spec, now.speed_rad_s)
+    if demand.seized:
+        welded = min(now.without_combustion_s / _WELDS_WITHIN_S, 1.0)
+        net_nm -= welded * (_WELDED_NM + _WELDED_NM_S_PER_RAD * now.speed_rad_s)
     speed, torque = _couple(spec, now, net_nm, demand.wheel_rad_s * ratio, stiffness, slips, dt_s)
-    burns = demand.allowed and demand.fuel
+    burns = demand.allowed and demand.fuel and not demand.seized
     after = EngineState(
         phase=phase,
         speed_rad_s=speed,

@@ -5,6 +5,7 @@ why the voltage takes tens of seconds to sink after the generator has died. Figu
 lead-acid starter battery.
 """
 
+import math
 from dataclasses import dataclass
 
 from hardshoulder_sim.physics.traction import towards
@@ -58,12 +59,32 @@ class SupplyDemand:
 
 _LOOSE_POLE_OHM = 0.5
 _POLE_LOOSENS_S = 1.5
+_EMPTY_BELOW = 0.1
+_EMPTY_OHM = 1.0
 
 
 def open_voltage_v(state_of_charge: float) -> float:
     """Voltage of the resting battery; breaks down over the last tenth of the charge."""
     linear = 11.5 + 1.2 * state_of_charge
-    return linear if state_of_charge > 0.1 else linear - 30.0 * (0.1 - state_of_charge)
+    return linear if state_of_charge > _EMPTY_BELOW else linear - 30.0 * (_EMPTY_BELOW - state_of_charge)
+
+
+def battery_ohm(spec: SupplySpec, state_of_charge: float) -> float:
+    """Resistance of the battery; an empty one has no acid left to conduct."""
+    if state_of_charge >= _EMPTY_BELOW:
+        return spec.resistance_ohm
+    emptier = _EMPTY_BELOW / max(state_of_charge, 1e-6)
+    return min(spec.resistance_ohm * emptier * math.sqrt(emptier), _EMPTY_OHM)
+
+
+def drained(spec: SupplySpec, lasts_s: float) -> SupplyState:
+    """A battery that has fed a driving car alone, and has so much left that it is empty after about lasts_s."""
+    current_a = spec.awake_siemens * open_voltage_v(0.0)
+    state_of_charge = min(current_a * lasts_s / (spec.capacity_ah * 3600.0), 0.9)
+    polarization_v = -spec.discharge_polarization_ohm * current_a
+    source_v = open_voltage_v(state_of_charge) + polarization_v
+    voltage = source_v / (1.0 + battery_ohm(spec, state_of_charge) * spec.awake_siemens)
+    return SupplyState(state_of_charge, polarization_v, 0.0, voltage, -spec.awake_siemens * voltage)
 
 
 def settled(spec: SupplySpec, state_of_charge: float, charging: bool) -> SupplyState:
@@ -80,7 +101,7 @@ def settled(spec: SupplySpec, state_of_charge: float, charging: bool) -> SupplyS
 def step_supply(spec: SupplySpec, supply: SupplyState, demand: SupplyDemand, dt_s: float) -> SupplyState:
     """The 12 V system dt_s later: v = source + r * (generator - loads * v - starter)."""
     contact = towards(supply.contact_ohm, _LOOSE_POLE_OHM if demand.loose else 0.0, _POLE_LOOSENS_S, dt_s)
-    resistance = spec.resistance_ohm + contact
+    resistance = battery_ohm(spec, supply.state_of_charge) + contact
     source_v = open_voltage_v(supply.state_of_charge) + supply.polarization_v
     load = spec.awake_siemens if demand.awake else spec.asleep_siemens
     starter_a = demand.starter_share * spec.starter_a

@@ -53,7 +53,7 @@ class TractionDemand:
     """What acts on the electric drive during one step.
 
     throttle: 0 to 1. allowed: ignition and 12 V are there. start: the driver asks for a start.
-    fault: something forces the contactors open.
+    fault: something forces the contactors open. answers: inverter and control unit make torque.
     """
 
     throttle: float
@@ -62,6 +62,7 @@ class TractionDemand:
     start: bool
     fault: bool
     in_drive: bool
+    answers: bool = True
 
 
 _PRECHARGE_S = 0.4
@@ -91,7 +92,7 @@ def _next_contactors(traction: TractionState, demand: TractionDemand) -> Contact
 
 def _wanted_torque_nm(spec: TractionSpec, demand: TractionDemand) -> float:
     """Drives by the pedal; brakes gently with the pedal released, fading out towards standstill."""
-    if not demand.in_drive:
+    if not (demand.in_drive and demand.answers):
         return 0.0
     speed = demand.wheel_rad_s
     if demand.throttle > 0.0:

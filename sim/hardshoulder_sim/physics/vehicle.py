@@ -10,11 +10,13 @@ import math
 from collections.abc import Set
 from dataclasses import dataclass
 
+from hardshoulder_sim.physics.course import ROAD, Ground
 from hardshoulder_sim.physics.driver import FULL_BRAKE_MPS2, Selector
 from hardshoulder_sim.physics.engine import (
     EngineDemand,
     EnginePhase,
     EngineState,
+    friction_nm,
     full_load_nm,
     gear_for,
     starter_share,
@@ -26,14 +28,29 @@ from hardshoulder_sim.physics.vehicle_spec import IGNITION, DriveReady, Fault, P
 
 GRAVITY_MPS2 = 9.81
 AIR_KG_PER_M3 = 1.2
-CONTROL_UNITS_NEED_V = 8.0
+DRIVE_NEEDS_V = 7.0
+CRANKING_NEEDS_V = 5.0
+"""Control units ride through the dip of the starter (ISO 16750-2), and through nothing else below 7 V."""
+
+START_STOP_NEEDS_V = 12.2
+_WEAK_SHARE = 0.25
+_PULLS_MPS2 = 2.5
+NO_DRIVE = frozenset({Fault.DRIVE_DEAD, Fault.DRIVE_NODE_DEAD, Fault.DRIVE_NODE_RESETS, Fault.BUS_BROKEN})
+"""With one of these the drive gives no push, whatever else is well."""
+
+_NO_COMBUSTION = NO_DRIVE | {Fault.FUEL_CUT, Fault.CRASH}
 CRASH_MPS2 = 150.0
 _METRES_PER_DEGREE = 111_320.0
+ANSWERS = (DriveReady.READY, DriveReady.LIMP)
 
 
 @dataclass(frozen=True, slots=True)
 class VehicleState:
-    """The car at one instant. drive_nm: torque at the wheels. fuel: share of the tank."""
+    """The car at one instant.
+
+    drive_nm: torque at the wheels. fuel: share of the tank. powered: the drive could push if it were asked to;
+    what is known of it here is physics, whatever the control units believe.
+    """
 
     engine: EngineState | None
     traction: TractionState | None
@@ -45,6 +62,7 @@ class VehicleState:
     fuel: float = 0.6
     drive: DriveReady = DriveReady.NOT_READY
     airbag: bool = False
+    powered: bool = False
     heading_rad: float = 0.3
     latitude: float = 48.2706
     longitude: float = 11.6446
@@ -61,20 +79,25 @@ class Controls:
     parking_brake: bool = False
     slope: float = 0.0
     faults: Set[Fault] = frozenset()
+    ground: Ground = ROAD
 
 
-def parked(spec: VehicleSpec, fuel: float = 0.6, charge: float = 0.7) -> VehicleState:
-    """The car as it has stood overnight."""
+def parked(
+    spec: VehicleSpec, fuel: float = 0.6, charge: float = 0.7, supply: SupplyState | None = None
+) -> VehicleState:
+    """The car as it has stood overnight. supply: another 12 V battery than one in good order."""
     return VehicleState(
         engine=EngineState(EnginePhase.OFF, 0.0) if spec.engine else None,
         traction=TractionState(Contactors.OPEN, charge, 0.0) if spec.traction else None,
-        supply=settled(spec.supply, 0.9, charging=False),
+        supply=supply or settled(spec.supply, 0.9, charging=False),
         fuel=fuel,
     )
 
 
-def rolling(spec: VehicleSpec, speed_mps: float, fuel: float = 0.6, charge: float = 0.7) -> VehicleState:
-    """The car after it has been rolling at that speed for a while."""
+def rolling(
+    spec: VehicleSpec, speed_mps: float, fuel: float = 0.6, charge: float = 0.7, supply: SupplyState | None = None
+) -> VehicleState:
+    """The car after it has been rolling at that speed for a while. supply: as with `parked`."""
     wheel_rad_s = speed_mps / spec.wheel_radius_m
     engine = None
     if spec.engine is not None:
@@ -85,8 +108,8 @@ def rolling(spec: VehicleSpec, speed_mps: float, fuel: float = 0.6, charge: floa
     if spec.traction is not None:
         source_v = spec.traction.open_voltage_v * (0.9 + 0.1 * charge)
         traction = TractionState(Contactors.CLOSED, charge, source_v, 0.0, 60.0)
-    supply = settled(spec.supply, 0.9, charging=True)
-    return VehicleState(engine, traction, supply, speed_mps=speed_mps, fuel=fuel, drive=DriveReady.READY)
+    supply = supply or settled(spec.supply, 0.9, charging=True)
+    return VehicleState(engine, traction, supply, speed_mps=speed_mps, fuel=fuel, drive=DriveReady.READY, powered=True)
 
 
 def resistance_n(spec: VehicleSpec, speed_mps: float, slope: float) -> float:
@@ -108,13 +131,17 @@ def available_n(spec: VehicleSpec, state: VehicleState) -> float:
     return torque / spec.wheel_radius_m
 
 
+def _has(controls: Controls, fault: Fault) -> bool:
+    """Most steps have no fault at all, and an Enum is slow to hash."""
+    return bool(controls.faults) and fault in controls.faults
+
+
 def ignition_on(state: VehicleState, controls: Controls) -> bool:
     """Whether the control units of the drive have power."""
-    return (
-        controls.power_mode in IGNITION
-        and Fault.IGNITION_LOST not in controls.faults
-        and state.supply.voltage_v > CONTROL_UNITS_NEED_V
-    )
+    if controls.power_mode not in IGNITION or _has(controls, Fault.IGNITION_LOST):
+        return False
+    cranking = state.engine is not None and state.engine.phase is EnginePhase.CRANKING
+    return state.supply.voltage_v > (CRANKING_NEEDS_V if cranking else DRIVE_NEEDS_V)
 
 
 def _engine_rests(spec: VehicleSpec, state: VehicleState, engine: EngineState, controls: Controls) -> bool:
@@ -126,22 +153,32 @@ def _engine_rests(spec: VehicleSpec, state: VehicleState, engine: EngineState, c
         slow = state.speed_mps < 14.0 and enough and controls.pedal < limit
         settled_down = resting or engine.phase_s > 3.0
         return settled_down and (controls.pedal < (0.05 if resting else 0.01) or slow)
+    coasting = spec.coasts_mps is not None and spec.coasts_mps[0] < state.speed_mps < spec.coasts_mps[1]
+    coasting = coasting and controls.pedal == 0.0 and controls.brake < 0.05
     if engine.phase is EnginePhase.AUTO_STOP:
-        return controls.brake > 0.02 or controls.selector is Selector.PARK
+        return coasting or controls.brake > 0.02 or controls.selector is Selector.PARK
     healthy = engine.phase is EnginePhase.RUNNING and engine.without_combustion_s == 0.0 and engine.phase_s > 4.0
-    slow = state.speed_mps < spec.start_stop_below_mps and controls.selector is Selector.DRIVE
-    return healthy and slow and controls.brake > 0.05 and controls.pedal == 0.0
+    if not healthy or controls.pedal > 0.0 or controls.selector is not Selector.DRIVE:
+        return False
+    slow = state.speed_mps < spec.start_stop_below_mps and controls.brake > 0.05
+    return (slow or coasting) and state.supply.voltage_v > START_STOP_NEEDS_V
+
+
+def throttle(controls: Controls) -> float:
+    """What the drive makes of the pedal."""
+    return controls.pedal * (_WEAK_SHARE if _has(controls, Fault.DRIVE_WEAK) else 1.0)
 
 
 def _step_traction(
-    spec: VehicleSpec, state: VehicleState, controls: Controls, dt_s: float
+    spec: VehicleSpec, state: VehicleState, controls: Controls, powered: bool, dt_s: float
 ) -> tuple[TractionState | None, float]:
     if spec.traction is None or state.traction is None:
         return None, 0.0
     demand = TractionDemand(
-        throttle=controls.pedal,
+        throttle=throttle(controls),
         wheel_rad_s=state.speed_mps / spec.wheel_radius_m,
-        allowed=ignition_on(state, controls),
+        allowed=powered,
+        answers=not controls.faults & NO_DRIVE,
         start=controls.power_mode is PowerMode.START,
         fault=bool(controls.faults & {Fault.CONTACTORS_OPEN, Fault.CRASH}),
         in_drive=controls.selector is Selector.DRIVE,
@@ -150,20 +187,27 @@ def _step_traction(
 
 
 def _step_engine(
-    spec: VehicleSpec, state: VehicleState, controls: Controls, traction: TractionState | None, dt_s: float
+    spec: VehicleSpec,
+    state: VehicleState,
+    controls: Controls,
+    traction: TractionState | None,
+    powered: bool,
+    dt_s: float,
 ) -> tuple[EngineState | None, float]:
     """A hybrid's engine depends on the traction battery: no contactors, no engine."""
     if spec.engine is None or state.engine is None:
         return None, 0.0
     fed = traction is None or traction.contactors is Contactors.CLOSED
     demand = EngineDemand(
-        throttle=controls.pedal,
+        throttle=throttle(controls),
         wheel_rad_s=state.speed_mps / spec.wheel_radius_m,
-        allowed=ignition_on(state, controls) and fed,
-        fuel=state.fuel > 0.0 and not controls.faults & {Fault.FUEL_CUT, Fault.CRASH},
+        allowed=powered and fed,
+        fuel=state.fuel > 0.0 and not controls.faults & _NO_COMBUSTION,
         crank=controls.power_mode is PowerMode.START,
         rest=_engine_rests(spec, state, state.engine, controls),
         in_drive=controls.selector is Selector.DRIVE,
+        seized=_has(controls, Fault.ENGINE_SEIZED),
+        starter=not _has(controls, Fault.START_FAILS),
     )
     return step_engine(spec.engine, state.engine, demand, dt_s)
 
@@ -183,35 +227,58 @@ def _supply_demand(
     dead = controls.faults & {Fault.GENERATOR_DEAD, Fault.SUPPLY_LOOSE}
     starter = 0.0
     if spec.engine is not None and engine is not None and traction is None:
-        starter = starter_share(spec.engine, engine)
+        by_belt = spec.belt_starter and controls.power_mode is not PowerMode.START
+        starter = 0.0 if by_belt else starter_share(spec.engine, engine, not _has(controls, Fault.START_FAILS))
     return SupplyDemand(
         generator_share=0.0 if dead else _generator_share(spec, engine, traction),
         starter_share=starter,
         awake=controls.power_mode in IGNITION,
-        loose=Fault.SUPPLY_LOOSE in controls.faults,
+        loose=_has(controls, Fault.SUPPLY_LOOSE),
     )
 
 
 def _next_drive(
-    state: VehicleState, engine: EngineState | None, traction: TractionState | None, powered: bool
+    state: VehicleState,
+    engine: EngineState | None,
+    traction: TractionState | None,
+    faults: Set[Fault],
+    powered: bool,
 ) -> DriveReady:
     """READY outlasts a restart by the start-stop system; a drive lost with the power on is a FAULT."""
     if not powered:
         return DriveReady.NOT_READY
+    if faults & {Fault.DRIVE_DEAD, Fault.BUS_BROKEN}:
+        return DriveReady.FAULT
     if traction is not None:
         alive = traction.contactors is Contactors.CLOSED
     else:
         assert engine is not None
-        restarting = engine.phase is EnginePhase.CRANKING and state.drive is DriveReady.READY
+        restarting = engine.phase is EnginePhase.CRANKING and state.drive in ANSWERS
         alive = engine.phase in (EnginePhase.RUNNING, EnginePhase.AUTO_STOP) or restarting
     if alive:
-        return DriveReady.READY
+        return DriveReady.LIMP if faults and Fault.DRIVE_WEAK in faults else DriveReady.READY
     return DriveReady.NOT_READY if state.drive is DriveReady.NOT_READY else DriveReady.FAULT
 
 
+def _can_push(engine: EngineState | None, traction: TractionState | None, controls: Controls, powered: bool) -> bool:
+    """Whether there would be a push if the pedal asked for one."""
+    if not powered or controls.faults & (NO_DRIVE | {Fault.CRASH}):
+        return False
+    if traction is not None:
+        return traction.contactors is Contactors.CLOSED
+    assert engine is not None
+    if engine.without_combustion_s > 0.0:
+        return False
+    restarts = engine.phase in (EnginePhase.AUTO_STOP, EnginePhase.CRANKING)
+    return engine.phase is EnginePhase.RUNNING or (restarts and not _has(controls, Fault.START_FAILS))
+
+
 def _next_speed(spec: VehicleSpec, state: VehicleState, controls: Controls, drive_nm: float, dt_s: float) -> float:
+    if (pull_mps := controls.ground.pull_mps) is not None:
+        most = _PULLS_MPS2 * dt_s
+        return max(state.speed_mps + min(max(pull_mps - state.speed_mps, -most), most), 0.0)
     brake_mps2 = controls.brake * FULL_BRAKE_MPS2 + (3.0 if controls.parking_brake else 0.0)
-    if Fault.CRASH in controls.faults:
+    if _has(controls, Fault.CRASH):
         brake_mps2 += CRASH_MPS2
     force = drive_nm / spec.wheel_radius_m - resistance_n(spec, state.speed_mps, controls.slope)
     force -= brake_mps2 * spec.mass_kg
@@ -229,12 +296,14 @@ def _burnt(spec: VehicleSpec, engine: EngineState | None, drive_nm: float, speed
 def advance(spec: VehicleSpec, state: VehicleState, controls: Controls, dt_s: float) -> VehicleState:
     """The car dt_s later; dt_s: at most 0.02."""
     assert 0.0 < dt_s <= 0.02, "larger steps are not stable"
-    traction, traction_nm = _step_traction(spec, state, controls, dt_s)
-    engine, engine_nm = _step_engine(spec, state, controls, traction, dt_s)
+    powered = ignition_on(state, controls)
+    traction, traction_nm = _step_traction(spec, state, controls, powered, dt_s)
+    engine, engine_nm = _step_engine(spec, state, controls, traction, powered, dt_s)
     drive_nm = traction_nm + engine_nm
     speed = _next_speed(spec, state, controls, drive_nm, dt_s)
     travelled_m = 0.5 * (speed + state.speed_mps) * dt_s
-    heading = state.heading_rad + travelled_m * spec.curvature_per_m * math.sin(state.distance_m / 700.0)
+    ground_m = 0.0 if controls.ground.rollers else travelled_m + controls.ground.carrier_mps * dt_s
+    heading = state.heading_rad + ground_m * spec.curvature_per_m * math.sin(state.distance_m / 700.0)
     metres_per_degree_east = math.cos(math.radians(state.latitude)) * _METRES_PER_DEGREE
     return VehicleState(
         engine=engine,
@@ -245,9 +314,23 @@ def advance(spec: VehicleSpec, state: VehicleState, controls: Controls, dt_s: fl
         distance_m=state.distance_m + travelled_m,
         drive_nm=drive_nm,
         fuel=max(state.fuel - _burnt(spec, engine, engine_nm, state.speed_mps, dt_s), 0.0),
-        drive=_next_drive(state, engine, traction, ignition_on(state, controls)),
-        airbag=state.airbag or Fault.CRASH in controls.faults,
+        drive=_next_drive(state, engine, traction, controls.faults, powered),
+        airbag=state.airbag or _has(controls, Fault.CRASH),
+        powered=_can_push(engine, traction, controls, powered),
         heading_rad=heading,
-        latitude=state.latitude + travelled_m * math.cos(heading) / _METRES_PER_DEGREE,
-        longitude=state.longitude + travelled_m * math.sin(heading) / metres_per_degree_east,
+        latitude=state.latitude + ground_m * math.cos(heading) / _METRES_PER_DEGREE,
+        longitude=state.longitude + ground_m * math.sin(heading) / metres_per_degree_east,
     )
+
+
+def asked_n(spec: VehicleSpec, state: VehicleState, pedal: float) -> float:
+    """The push that a healthy drive would give for that pedal in the gear that is in; below zero: none is asked."""
+    wheel_rad_s = state.speed_mps / spec.wheel_radius_m
+    torque = 0.0
+    if spec.engine is not None and state.engine is not None:
+        ratio = spec.engine.ratios[state.engine.gear]
+        turning = max(wheel_rad_s * ratio, spec.engine.idle_rad_s)
+        torque += (pedal * full_load_nm(spec.engine, turning) - friction_nm(spec.engine, turning)) * ratio
+    if spec.traction is not None and pedal > 0.0:
+        torque += pedal * min(spec.traction.peak_torque_nm, spec.traction.peak_power_w / max(wheel_rad_s, 1.0))
+    return torque / spec.wheel_radius_m

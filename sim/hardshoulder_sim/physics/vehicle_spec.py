@@ -19,7 +19,7 @@ class PowerMode(Enum):
     START = "START"
 
 
-IGNITION = frozenset({PowerMode.ON, PowerMode.START})
+IGNITION = (PowerMode.ON, PowerMode.START)
 
 
 class DriveReady(Enum):
@@ -27,23 +27,38 @@ class DriveReady(Enum):
 
     NOT_READY = "NOT_READY"
     READY = "READY"
+    LIMP = "LIMP"
     FAULT = "FAULT"
 
 
 class Fault(Enum):
-    """What can break.
+    """What can break; each takes away a cause, and physics makes the rest of it.
 
-    FUEL_CUT: no fuel reaches the engine. CONTACTORS_OPEN: something forces the contactors open.
-    IGNITION_LOST: the ignition line falls, as if the key were turned. SUPPLY_LOOSE: the pole of the
-    12 V battery comes off and the generator trips. GENERATOR_DEAD: alternator or DC-DC converter stops.
-    CRASH: the car runs into something.
+    FUEL_CUT: no fuel, or no spark, reaches the engine. ENGINE_SEIZED: its bearings weld.
+    START_FAILS: the engine does not start again once it stands. CONTACTORS_OPEN: something forces the
+    contactors open. IGNITION_LOST: the ignition line falls, as if the key were turned. SUPPLY_LOOSE: the pole of
+    the 12 V battery comes off and the generator trips. GENERATOR_DEAD: alternator or DC-DC converter stops.
+    DRIVE_WEAK: the drive protects itself with a quarter of its power. DRIVE_DEAD: it gives none, its control unit
+    goes on. DRIVE_NODE_DEAD: the drive's control unit dies, and with it the drive. DRIVE_NODE_RESETS: it is gone for
+    as long as it starts anew. BUS_BROKEN: the powertrain's bus is open or shorted; its units hear nothing and
+    let the drive go. OIL_LOW, TOO_HOT, BRAKES_FAIL: what lights the red lamps. CRASH: the car runs into something.
     """
 
     FUEL_CUT = "fuel-cut"
+    ENGINE_SEIZED = "engine-seized"
+    START_FAILS = "start-fails"
     CONTACTORS_OPEN = "contactors-open"
     IGNITION_LOST = "ignition-lost"
     SUPPLY_LOOSE = "supply-loose"
     GENERATOR_DEAD = "generator-dead"
+    DRIVE_WEAK = "drive-weak"
+    DRIVE_DEAD = "drive-dead"
+    DRIVE_NODE_DEAD = "drive-node-dead"
+    DRIVE_NODE_RESETS = "drive-node-resets"
+    BUS_BROKEN = "bus-broken"
+    OIL_LOW = "oil-low"
+    TOO_HOT = "too-hot"
+    BRAKES_FAIL = "brakes-fail"
     CRASH = "crash"
 
 
@@ -52,6 +67,8 @@ class VehicleSpec:
     """What the car is like. rotating_share: inertia of the wheels, as a share of the mass.
 
     start_stop_below_mps: up to this speed the engine stops on the brake (0: never).
+    coasts_mps: between these speeds the engine stops while no pedal is pressed; None: never.
+    belt_starter: a 48 V machine starts the engine without a load on the 12 V system.
     curvature_per_m: how much the road winds, for the position only.
     """
 
@@ -65,6 +82,8 @@ class VehicleSpec:
     rolling_coefficient: float = 0.011
     wheel_radius_m: float = 0.31
     start_stop_below_mps: float = 20.0 / 3.6
+    coasts_mps: tuple[float, float] | None = None
+    belt_starter: bool = False
     fuel_kg_per_joule: float = 1.0 / (0.30 * 43.0e6)
     tank_kg: float = 37.0
     curvature_per_m: float = 3.0e-4
@@ -73,6 +92,22 @@ class VehicleSpec:
 def combustion_car() -> VehicleSpec:
     """A small family car with a petrol engine and a start-stop system."""
     return VehicleSpec(Propulsion.COMBUSTION, EngineSpec(), None)
+
+
+def manual_car() -> VehicleSpec:
+    """The same car with a gearbox that the driver shifts."""
+    return VehicleSpec(Propulsion.COMBUSTION, EngineSpec(manual=True, shift_s=0.55), None)
+
+
+def mild_hybrid_car() -> VehicleSpec:
+    """A petrol car with a belt starter: its engine stops while the car coasts at any road speed."""
+    return VehicleSpec(
+        Propulsion.COMBUSTION,
+        EngineSpec(starter_torque_nm=110.0, starter_free_rad_s=90.0, shift_s=0.35),
+        None,
+        coasts_mps=(50.0 / 3.6, 160.0 / 3.6),
+        belt_starter=True,
+    )
 
 
 def hybrid_car() -> VehicleSpec:

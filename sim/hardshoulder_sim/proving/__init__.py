@@ -1,0 +1,1 @@
+"""The proving ground: seeded drives by the thousand with their truth, and what the core made of them."""
