@@ -4,7 +4,6 @@ from math import nextafter
 
 import pytest
 
-from hardshoulder.core.condition import FLOORED_PERCENT
 from hardshoulder.core.vocabulary import Propulsion, Value, Vss
 from support.bench import Bench
 from support.plain import plain_car
@@ -105,6 +104,7 @@ def test_an_engine_at_rest_whose_pedal_goes_unanswered_rests_no_more() -> None:
     bench.keep(3.0)
     assert bench.car.engine_rests(nextafter(3.0, 0.0)) is True
     assert bench.car.engine_rests(3.0) is False
+    assert bench.keep(3.1).car.engine_rests(3.1) is False
     bench.say(3.1, pedal_position=nextafter(25.0, 0.0))
     assert bench.car.engine_rests(3.1) is True
 
@@ -198,7 +198,7 @@ def test_a_pedal_that_stays_where_it_is_to_the_last_bit_hangs(at_s: float) -> No
     assert bench.car.no_drive(at_s) is (at_s < 12.5)
 
 
-@pytest.mark.parametrize(("percent", "hangs"), [(nextafter(FLOORED_PERCENT, 0.0), True), (FLOORED_PERCENT, False)])
+@pytest.mark.parametrize(("percent", "hangs"), [(nextafter(95.0, 0.0), True), (95.0, False), (100.0, False)])
 def test_a_pedal_that_is_floored_is_still_and_does_not_hang(percent: float, hangs: bool) -> None:
     bench = Bench(COMBUSTION).say(9.9, speed=64.0, pedal_position=0.0)
     for tenth in range(40):

@@ -113,6 +113,15 @@ def test_buses_that_fall_asleep_together_are_no_witnesses(later_s: float) -> Non
     assert first.car.bus_silent(11.0) is (later_s >= 0.5), "whichever of them it is"
 
 
+def test_one_witness_among_three_buses_is_enough() -> None:
+    two = on_second_bus(COMBUSTION, "Speed", "Power")
+    messages = tuple(replace(m, bus="chassis") if m.name == "Power" else m for m in two.messages)
+    bench = Bench(replace(two, buses=("main", "body", "chassis"), messages=messages))
+    bench.say(10.0, engine_speed=0.0).say(10.0, power_state="ON").say(10.9, speed=60.0)
+    assert bench.car.bus_silent(11.0) is True
+    assert bench.car.bus_silent(nextafter(11.0, 0.0)) is False
+
+
 def test_a_car_of_whose_drive_nothing_is_mapped_has_no_silent_drive() -> None:
     bare = plain_car(only=frozenset({Vss.SPEED, Vss.PEDAL_POSITION}))
     assert Bench(bare).say(10.0, speed=60.0).say(10.5, speed=50.0).car.drive_silent(10.6) is None

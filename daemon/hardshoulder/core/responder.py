@@ -98,7 +98,13 @@ class Responder:
         return self._deadline_s
 
     def hole(self, at_s: float) -> list[Action]:
-        """A recording misses the time up to at_s: nothing seen before counts as silence."""
+        """A recording misses the time up to at_s: nothing seen before counts as silence.
+
+        A car that stood when a long one began may have been parked meanwhile, and whatever moves it then is not
+        known to be its drive: it has to drive again before it can break down.
+        """
+        if at_s >= self._now_s + self.plan.thresholds.parked_after_s and self._stands():
+            self._step(Event.PARK, at_s)
         self._now_s = max(self._now_s, at_s)
         self.senses.forget()
         self._car.forget()
@@ -230,11 +236,14 @@ class Responder:
 
     def _at_rest(self, now_s: float) -> bool:
         """Stands with the power off, or stands with nothing to say about its drive."""
-        last_kph = self.senses.last_speed_kph()
-        if last_kph is None or last_kph >= self.plan.thresholds.standstill_below_kph:
+        if not self._stands():
             return False
         power_up = self._car.power_up(now_s)
         return power_up is False or (power_up is None and self._car.drive_alive(now_s) is not True)
+
+    def _stands(self) -> bool:
+        last_kph = self.senses.last_speed_kph()
+        return last_kph is not None and last_kph < self.plan.thresholds.standstill_below_kph
 
     def _step(self, event: Event, now_s: float) -> None:
         before = self.state
