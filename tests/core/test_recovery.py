@@ -7,25 +7,13 @@ import pytest
 from hardshoulder.core.actions import Finding, HazardState, Lease, Report, State
 from hardshoulder.core.plan import CarPlan, CommandStyle
 from hardshoulder.core.vocabulary import Value
-from support.driven import Driven, driving
+from support.driven import DEAD, Driven, broken, driving
 from support.plain import COMMAND, plain_car, with_limits
 
 PLAN = plain_car()
-DEAD: dict[str, Value] = {
-    "engine_speed": 0.0, "engine_running": False, "drive_ready": False, "drive_torque": 0.0,
-}  # fmt: skip
 ALIVE: dict[str, Value] = {
     "engine_speed": 2000.0, "engine_running": True, "drive_ready": True, "drive_torque": 300.0, "power_state": "ON",
 }  # fmt: skip
-
-
-def broken(plan: CarPlan = PLAN, **says: Value) -> Driven:
-    """A car that broke down a second ago, its lamps flashing as asked."""
-    driven = driving(plan, seconds=2)
-    driven.say(**(says or DEAD))
-    driven.run(0.5)
-    driven.say(hazard_signaling=True)
-    return driven.run(0.5)
 
 
 def driving_on(plan: CarPlan = PLAN) -> Driven:
@@ -46,7 +34,7 @@ def said_of_hazards(driven: Driven) -> list[str]:
 
 
 def test_recovered_needs_a_healthy_drive_for_two_seconds() -> None:
-    driven = broken()
+    driven = broken(PLAN)
     driven.say(**ALIVE)
     driven.run(2.9)
     assert driven.is_in(State.ROLLING), "a second to clear, two to recover"
@@ -55,7 +43,7 @@ def test_recovered_needs_a_healthy_drive_for_two_seconds() -> None:
 
 
 def test_a_car_that_stands_recovered_does_not_drive_on() -> None:
-    driven = broken()
+    driven = broken(PLAN)
     driven.say(speed=0.0, **ALIVE)
     driven.run(60)
     assert driven.is_in(State.RECOVERED) and driven.incident.hazards is HazardState.CONFIRMED
@@ -70,13 +58,29 @@ def test_a_car_that_stands_recovered_does_not_drive_on() -> None:
 
 
 def test_driving_on_releases_the_hazards_and_the_lease_ends_soon_after() -> None:
-    driven = broken()
+    driven = broken(PLAN)
     driven.say(**ALIVE)
     driven.run(14)
     assert [frame.data[1] >> 4 for frame in driven.sent][-4:] == [1, 2, 2, 2]
     until_s = driven.of(Lease)[-1].until_s
     assert until_s == pytest.approx(driven.sent[-3].at_s + 0.4)
     assert [entry.what for entry in driven.incident.timeline][-2:] == ["driving-on", "hazards released"]
+
+
+def test_who_sleeps_through_the_release_has_no_leave_to_send_any_more() -> None:
+    driven = broken(PLAN)
+    driven.say(**ALIVE)
+    driven.run(14)
+    until_s, sent = driven.of(Lease)[-1].until_s, len(driven.sent)
+    other = broken(PLAN)
+    other.say(**ALIVE)
+    while not other.is_in(State.DRIVING_ON):
+        other.run(0.005)
+    released = len(other.sent)
+    assert released < sent, "its last frames were still to come"
+    other.take(other.responder.hole(until_s))
+    other.skip(until_s - other.now_s)
+    assert len(other.run(1).sent) == released
 
 
 @pytest.mark.parametrize("closed_after_s", [5.0, 60.0])
@@ -117,7 +121,7 @@ def test_parking_needs_its_time(parked_after_s: float) -> None:
 
 @pytest.mark.parametrize("state", [State.ROLLING, State.STRANDED, State.RECOVERED])
 def test_no_other_open_incident_is_parked_away(state: State) -> None:
-    driven = broken()
+    driven = broken(PLAN)
     if state is State.RECOVERED:
         driven.say(**ALIVE)
         driven.run(4)
@@ -146,7 +150,7 @@ def test_breaking_again_while_driving_on_asks_and_tells_anew() -> None:
 
 
 def test_breaking_again_before_driving_on_tells_anew_and_asks_no_second_time() -> None:
-    driven = broken()
+    driven = broken(PLAN)
     driven.say(**ALIVE)
     driven.run(5)
     told, leases = len(said_of_hazards(driven)), len(driven.of(Lease))
@@ -195,7 +199,7 @@ def test_a_driver_who_presses_the_button_while_driving_on_has_his_own_lamps() ->
 
 
 def test_a_crash_in_an_open_incident_is_told_anew() -> None:
-    driven = broken()
+    driven = broken(PLAN)
     told = len(said_of_hazards(driven))
     driven.say(airbag_deployed=True)
     driven.run(2)
@@ -204,7 +208,7 @@ def test_a_crash_in_an_open_incident_is_told_anew() -> None:
 
 
 def test_a_crash_that_is_also_the_second_breakdown_is_one_reason_and_not_two() -> None:
-    driven = broken()
+    driven = broken(PLAN)
     driven.say(**ALIVE)
     driven.run(5)
     told = len(said_of_hazards(driven))
@@ -222,7 +226,7 @@ def test_a_crash_on_the_hard_shoulder_asks_for_lamps_that_were_let_go() -> None:
 
 
 def test_a_stranded_car_that_is_hit_is_still_stranded_and_told_anew() -> None:
-    driven = broken()
+    driven = broken(PLAN)
     driven.say(speed=0.0)
     driven.run(3)
     told = len(said_of_hazards(driven))
@@ -233,7 +237,7 @@ def test_a_stranded_car_that_is_hit_is_still_stranded_and_told_anew() -> None:
 
 
 def test_other_evidence_joins_in_silence() -> None:
-    driven = broken()
+    driven = broken(PLAN)
     told, reports = len(driven.notices), len(driven.of(Report))
     driven.say(supply_voltage=8.0)
     driven.run(2)
@@ -243,7 +247,7 @@ def test_other_evidence_joins_in_silence() -> None:
 
 
 def test_a_crash_first_and_the_rest_later_is_a_crash() -> None:
-    driven = broken(airbag_deployed=True)
+    driven = broken(PLAN, airbag_deployed=True)
     told = len(said_of_hazards(driven))
     driven.say(**DEAD)
     driven.run(3)
@@ -298,7 +302,7 @@ def test_every_style_lets_go_in_the_end(style: CommandStyle) -> None:
 
 
 def test_a_hole_in_a_recording_closes_nothing() -> None:
-    driven = broken()
+    driven = broken(PLAN)
     driven.take(driven.responder.hole(driven.now_s + 30.0))
     driven.skip(30.0)
     assert driven.is_in(State.ROLLING)

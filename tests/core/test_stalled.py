@@ -6,22 +6,10 @@ from hardshoulder.core.actions import Finding, Notify, State
 from hardshoulder.core.plan import CarPlan
 from hardshoulder.core.vocabulary import Propulsion, Value, Vss
 from support.cars import Car
-from support.driven import Driven, driving
+from support.driven import DEAD, Driven, broken, driving
 from support.plain import plain_car
 
 PLAN = plain_car()
-DEAD: dict[str, Value] = {
-    "engine_speed": 0.0, "engine_running": False, "drive_ready": False, "drive_torque": 0.0,
-}  # fmt: skip
-
-
-def broken(plan: CarPlan = PLAN, **says: Value) -> Driven:
-    """A car that broke down a second ago, its lamps flashing as asked."""
-    driven = driving(plan, seconds=2)
-    driven.say(**(says or DEAD))
-    driven.run(0.5)
-    driven.say(hazard_signaling=True)
-    return driven.run(0.5)
 
 
 # Stalled in traffic ---------------------------------------------------------------------------
@@ -81,7 +69,7 @@ def test_a_start_stop_car_that_does_not_say_so_waits_at_the_light() -> None:
 
 
 def test_what_broke_at_speed_keeps_its_name() -> None:
-    driven = broken()
+    driven = broken(PLAN)
     driven.say(speed=0.0)
     driven.run(60)
     assert {item.finding for item in driven.incident.evidence} == {Finding.ENGINE_STOPPED, Finding.DRIVE_NOT_READY}
@@ -92,13 +80,13 @@ def test_what_broke_at_speed_keeps_its_name() -> None:
 
 @pytest.mark.parametrize("hand", ["OFF", "LOCK", "ACC"])
 def test_a_driver_who_switches_off_while_moving_is_named(hand: str) -> None:
-    driven = broken(power_state="OFF", ignition_switch=hand, drive_ready=False, drive_torque=0.0)
+    driven = broken(PLAN, power_state="OFF", ignition_switch=hand, drive_ready=False, drive_torque=0.0)
     assert (driven.incident.kind, driven.incident.sub_cause) == (Finding.SWITCHED_OFF, 0)
 
 
 @pytest.mark.parametrize("hand", ["ON", "START", "UNDEFINED"])
 def test_power_that_goes_without_a_hand_is_lost(hand: str) -> None:
-    driven = broken(power_state="OFF", ignition_switch=hand, drive_ready=False, drive_torque=0.0)
+    driven = broken(PLAN, power_state="OFF", ignition_switch=hand, drive_ready=False, drive_torque=0.0)
     assert driven.incident.kind is Finding.POWER_LOST
 
 
@@ -129,7 +117,7 @@ def test_a_lamp_that_was_lit_before_anybody_looked_is_old() -> None:
 
 
 def test_notices_come_with_the_time_of_their_cause() -> None:
-    driven = broken()
+    driven = broken(PLAN)
     assert all(notify.at_s <= at_s for at_s, notify in driven.log if isinstance(notify, Notify))
 
 

@@ -18,11 +18,6 @@ from hardshoulder_fleet.store.lock import only_one
 from hardshoulder_fleet.store.tables import Base, ErrandKind, ErrandRow, ReportRow, TowRow
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "fleet.sqlite3"
-
-
 def opened(path: Path) -> Database:
     return open_database(f"sqlite:///{path}")
 

@@ -2,7 +2,6 @@
 
 import tempfile
 import threading
-from collections.abc import Iterator
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -20,18 +19,6 @@ from hardshoulder_fleet.store import queues, towing
 from support.desks import ANSWER_WITHIN, CONSENT, after, car_says, make_desk, order_tow, quote
 
 NOW = after(11)
-
-
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "fleet.sqlite3"
-
-
-@pytest.fixture
-def desk(path: Path) -> Iterator[Desk]:
-    made = make_desk(path)
-    yield made
-    made._database.close()
 
 
 def seen(desk: Desk, incident_id: str = "incident-1") -> CheckInView:

@@ -20,18 +20,6 @@ from support.desks import ANSWER_WITHIN, CONSENT, LEASE, car_says, make_desk, or
 from support.tows import NOW, FakeProvider, World, refusal, slow
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "fleet.sqlite3"
-
-
-@pytest.fixture
-def world(path: Path) -> Iterator[World]:
-    made = World(path)
-    yield made
-    made.desk._database.close()
-
-
 def together(work: Callable[[], None], threads: int) -> None:
     """The same in many threads that begin at once."""
     begin = threading.Barrier(threads)

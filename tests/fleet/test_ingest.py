@@ -30,18 +30,6 @@ def broker(tmp_path: Path) -> Iterator[Broker]:
         yield running
 
 
-@pytest.fixture
-def path(tmp_path: Path) -> Path:
-    return tmp_path / "fleet.sqlite3"
-
-
-@pytest.fixture
-def desk(path: Path) -> Iterator[Desk]:
-    made = make_desk(path)
-    yield made
-    made._database.close()
-
-
 @contextmanager
 def listening(desk: Desk, port: int, *, connected: bool = True) -> Iterator[Ingest]:
     ingest = Ingest(desk, BrokerSettings("127.0.0.1", port), lambda: datetime.now(UTC))

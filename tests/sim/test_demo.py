@@ -150,7 +150,8 @@ def test_a_recorded_drive_that_breaks_down_brings_a_tow(name: str, drives: Path,
     with DemoProcess(tmp_path / "demo", "--headless", "--log", broken, *car) as demo:
         assert ended(demo) == 0, demo.told
     assert demo.stages[:4] == ALERTED
-    assert demo.stages[-5:] == TOWED
+    # When the operator's page comes round lies between the others, and is no matter of order.
+    assert [name for name in demo.stages if name != "operator sees it"][-5:] == TOWED
 
 
 def test_a_recorded_car_with_two_buses_is_refused(drives: Path, tmp_path: Path) -> None:

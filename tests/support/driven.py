@@ -15,6 +15,12 @@ from support.talker import SPEEDS, Talker
 Kind = TypeVar("Kind", bound=Action)
 
 
+DEAD: dict[str, Value] = {
+    "engine_speed": 0.0, "engine_running": False, "drive_ready": False, "drive_torque": 0.0,
+}  # fmt: skip
+"""What a combustion car says whose engine and drive are gone."""
+
+
 def numbered() -> Callable[[], str]:
     """Incident identifiers that a test can foresee."""
     made: list[int] = []
@@ -127,3 +133,12 @@ def driving(plan: CarPlan, speed_kph: float = 100.0, seconds: float = 4.0) -> Dr
     driven = Driven(plan)
     driven.say(speed=speed_kph)
     return driven.run(seconds)
+
+
+def broken(plan: CarPlan, **says: Value) -> Driven:
+    """A car that broke down a second ago, its lamps flashing as asked."""
+    driven = driving(plan, seconds=2)
+    driven.say(**(says or DEAD))
+    driven.run(0.5)
+    driven.say(hazard_signaling=True)
+    return driven.run(0.5)

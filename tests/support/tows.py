@@ -7,7 +7,7 @@ from pathlib import Path
 
 from hardshoulder_fleet.assistance.interface import NoHelp, Why
 from hardshoulder_fleet.core.checkin import Happening, Tow
-from hardshoulder_fleet.core.views import CheckInView, Order, Quote
+from hardshoulder_fleet.core.views import CheckInView, Order, Quote, TowView
 from hardshoulder_fleet.deeds import Deeds
 from hardshoulder_fleet.desk import Desk
 from hardshoulder_fleet.errands import Errands
@@ -134,6 +134,20 @@ class World:
         self.desk.answer("incident-1", Happening.WANTS_TOW, self.now)
         self.desk.keep_quote("incident-1", quote(quote_id, after(100_000)), self.now)
         return self.desk.order("incident-1", quote_id, CONSENT, self.now)
+
+    def order(self, state: Tow = Tow.EN_ROUTE) -> None:
+        """A tow that the provider has, in this state."""
+        self.say_yes()
+        self.run_all()
+        if state is not Tow.REQUESTED:
+            self.provider.goes_on("order-1", state)
+            self.desk.provider_said("order-1", state, 1, self.now)
+
+    def tow(self) -> TowView:
+        """The newest tow, which has to be there."""
+        seen = self.view().tow
+        assert seen is not None
+        return seen
 
     def view(self) -> CheckInView:
         """What the desk knows."""

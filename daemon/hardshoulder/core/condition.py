@@ -37,7 +37,9 @@ class Condition:
         drive = [m for m in self.plan.messages if any(s.vss in DRIVE_EVIDENCE for s in m.signals)]
         self._drive = {m.name: senses.hearing[m.name] for m in drive}
         self._heard_kph: dict[str, float] = dict.fromkeys(self._drive, -inf)
-        self.drive_stale_s = max((s.stale_after_s for m in drive for s in m.signals), default=inf)
+        self.drive_stale_s = max(
+            (s.stale_after_s for m in drive for s in m.signals if s.vss in DRIVE_EVIDENCE), default=inf
+        )
         self.drive_heard_kph: float | None = None
         self._bus_limits_s = {bus: self._bus_limit_s(bus) for bus in self.plan.buses}
         self._silence_s = inf
@@ -75,16 +77,13 @@ class Condition:
             chore(at_s)
 
     def _note_pedal(self, at_s: float) -> None:
-        speed_kph, pressed = self.senses.motion_kph(at_s), self._asks_for_drive(at_s)
+        speed_kph, asked = self.senses.motion_kph(at_s), self._asked_percent(at_s)
+        pressed = asked >= self._limits.no_drive_pedal_percent
         self._pedal.update(pressed, at_s, speed_kph)
         torque_nm = self.senses.number(Vss.DRIVE_TORQUE, at_s)
         weak = torque_nm is not None and torque_nm < self._limits.no_torque_below_nm
         self._torque.update(pressed and weak, at_s, speed_kph)
-        asked = self._asked_percent(at_s)
         self._weakest.update(asked if asked >= HILL_PEDAL_PERCENT else None, at_s, speed_kph)
-
-    def _asks_for_drive(self, at_s: float) -> bool:
-        return self._asked_percent(at_s) >= self._limits.no_drive_pedal_percent
 
     def _asked_percent(self, at_s: float) -> float:
         """How far the pedal is down, in a gear in which the car should answer; 0 where the brake explains it all."""
@@ -147,8 +146,7 @@ class Condition:
 
     def switched_off(self, now_s: float) -> bool | None:
         """Whether the driver's own hand asks for no power."""
-        up = _up(self.senses.value(Vss.IGNITION_SWITCH, now_s))
-        return None if up is None else not up
+        return opposite(_up(self.senses.value(Vss.IGNITION_SWITCH, now_s)))
 
     def engine_turns(self, now_s: float) -> bool | None:
         """Whether the combustion engine runs; None when unknown or when two signals disagree."""
@@ -168,7 +166,9 @@ class Condition:
         since_s = self._pedal.since_s
         # Asked again, because a pedal that fell silent while it was down is not known to be down.
         unanswered = since_s is not None and now_s >= since_s + self._limits.no_drive_hold_s
-        return False if rests and unanswered and self._asks_for_drive(now_s) else rests
+        if not (rests and unanswered):
+            return rests
+        return self._asked_percent(now_s) < self._limits.no_drive_pedal_percent
 
     def drive_alive(self, now_s: float) -> bool | None:
         """Whether something can move the car under its own power."""
@@ -198,7 +198,7 @@ class Condition:
         said = [
             _equals(self.senses.value(Vss.SELECTED_GEAR, now_s), "PARK"),
             self.senses.truth(Vss.PARKING_BRAKE, now_s),
-            _not(self.power_up(now_s)),
+            opposite(self.power_up(now_s)),
         ]
         if any(said):
             return True
@@ -303,7 +303,8 @@ def _equals(value: Value | None, word: str) -> bool | None:
     return None if value is None else value == word
 
 
-def _not(truth: bool | None) -> bool | None:
+def opposite(truth: bool | None) -> bool | None:
+    """Not, where "nobody knows" stays that."""
     return None if truth is None else not truth
 
 

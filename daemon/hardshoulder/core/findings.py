@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hardshoulder.core.actions import Finding
-from hardshoulder.core.condition import Condition
+from hardshoulder.core.condition import Condition, opposite
 from hardshoulder.core.plan import CarPlan, Thresholds
 from hardshoulder.core.vocabulary import DRIVE_EVIDENCE, Propulsion, Value, Vss
 
@@ -18,10 +18,6 @@ Against = Callable[[Condition, float], bool]
 
 CONTRADICTED = 0.5
 """What is left of a finding's weight while something speaks against it."""
-
-
-def _not(truth: bool | None) -> bool | None:
-    return None if truth is None else not truth
 
 
 def _is(vss: Vss, wanted: bool) -> Predicate:
@@ -47,7 +43,7 @@ def _power_lost(car: Condition, now_s: float) -> bool | None:
 def _engine_stopped(car: Condition, now_s: float) -> bool | None:
     """An engine that was stopped on purpose, and will start again, has not stopped."""
     turns = car.engine_turns(now_s)
-    return _not(turns) if turns is not False else car.engine_rests(now_s) is not True
+    return opposite(turns) if turns is not False else car.engine_rests(now_s) is not True
 
 
 def _supply_collapsed(car: Condition, now_s: float) -> bool | None:
@@ -201,6 +197,7 @@ RULES: tuple[Rule, ...] = (
     Rule(
         Finding.BUS_SILENT, DRIVE_EVIDENCE, Condition.bus_silent,
         lambda t, _: 0.0, _weight(1.0, 1.0, 1.0), timed=True,
+        context=(Vss.SPEED, Vss.GNSS_SPEED),
     ),
     Rule(
         Finding.DRIVE_SILENT, DRIVE_EVIDENCE, Condition.drive_silent,

@@ -66,6 +66,7 @@ class Hazard:
         self._frames_left: float = 0
         self._due_s = inf
         self._confirm_by_s = inf
+        self._over_s = inf
 
     def request(self, now_s: float) -> None:
         """The incident wants the hazards to flash; nothing changes where they are asked for already."""
@@ -81,7 +82,7 @@ class Hazard:
 
     def _start(self, command: HazardCommand, now_s: float) -> None:
         self._frames_left = inf if command.style is CommandStyle.LEVEL else command.pulse_frames
-        self._due_s = now_s
+        self._due_s, self._over_s = now_s, inf
         self._confirm_by_s = now_s + self._patience_s
 
     def refuse(self) -> None:
@@ -106,7 +107,8 @@ class Hazard:
             self.state = HazardState.OFF
         self._confirm_by_s = inf
         command = self._plan.command
-        return now_s if command is None else now_s + (self._frames_to_end(command) + 1) * command.period_s
+        self._over_s = now_s if command is None else now_s + (self._frames_to_end(command) + 1) * command.period_s
+        return self._over_s
 
     @staticmethod
     def _frames_to_end(command: HazardCommand) -> int:
@@ -136,6 +138,10 @@ class Hazard:
         """The frame that has to go out now, if one has."""
         command = self._plan.command
         if command is None or now_s < self._due_s:
+            return []
+        if now_s >= self._over_s:
+            # Whoever slept through the release has no leave to send any more.
+            self._due_s = inf
             return []
         frame = self._frame(command, now_s)
         self._frames_left -= 1

@@ -77,16 +77,22 @@ def judge(name: str) -> Verdict:
     trial = try_recording(case) if recorded else try_drive(case)
     if recorded:
         case = replace(case, alikes=recorded_alikes(case))
+    return replace(
+        _unjudged(case, trial.frames),
+        false=tuple(FalseAlarm(name, alarm, blamed(case, alarm.opened_s)) for alarm in trial.alarms),
+        # One that the end cuts off can still be to blame, but does not count as survived.
+        alikes=tuple(occurrence.name for occurrence in case.alikes if occurrence.end_s <= case.duration_s),
+    )
+
+
+def _unjudged(case: Case, frames: int) -> Verdict:
     return Verdict(
-        case=name,
+        case=str(case.case_id),
         kind=case.case_id.kind,
         car=case.car.value,
         variant=case.variant.value,
         duration_s=case.duration_s,
-        frames=trial.frames,
-        false=tuple(FalseAlarm(name, alarm, blamed(case, alarm.opened_s)) for alarm in trial.alarms),
-        # One that the end cuts off can still be to blame, but does not count as survived.
-        alikes=tuple(occurrence.name for occurrence in case.alikes if occurrence.end_s <= case.duration_s),
+        frames=frames,
     )
 
 
@@ -96,13 +102,8 @@ def _judge_fault(case: Case) -> Verdict:
     early = [alarm for alarm in trial.alarms if alarm.opened_s < begin_s]
     due = [alarm for alarm in trial.alarms if alarm.opened_s >= begin_s]
     name = str(case.case_id)
-    return Verdict(
-        case=name,
-        kind=case.case_id.kind,
-        car=case.car.value,
-        variant=case.variant.value,
-        duration_s=case.duration_s,
-        frames=trial.frames,
+    return replace(
+        _unjudged(case, trial.frames),
         shutdown=case.shutdown,
         truth=trial.truth,
         found=due[0] if due else None,
