@@ -49,6 +49,7 @@ def missing_with(folder: Path, **changes: object) -> list[str]:
         return list(missing(make_bundle(write(folder / "config.toml", table))))
 
 
+@pytest.mark.slow
 def test_check_of_a_car_that_lacks_nothing(tmp_path: Path) -> None:
     with listening() as port:
         path = write(tmp_path / "config.toml", complete(tmp_path, port))
@@ -67,6 +68,7 @@ def test_check_of_a_car_that_lacks_nothing(tmp_path: Path) -> None:
     assert f"  kept in {tmp_path / 'state'} until acknowledged on {root}/ack" in lines
 
 
+@pytest.mark.slow
 def test_check_says_when_an_armed_car_sends(tmp_path: Path) -> None:
     with listening() as port:
         path = write(tmp_path / "config.toml", complete(tmp_path, port) | {"mode": "armed"})
@@ -81,6 +83,7 @@ def closed_port() -> int:
         return port
 
 
+@pytest.mark.slow
 def test_check_of_a_car_that_lacks_everything(tmp_path: Path) -> None:
     with listening() as port:
         table = complete(tmp_path, port)
@@ -100,6 +103,7 @@ def test_check_of_a_car_that_lacks_everything(tmp_path: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_check_of_a_folder_that_cannot_be_written(tmp_path: Path) -> None:
     with listening() as port:
         table = complete(tmp_path, port) | {"storage": {"folder": "/proc/self"}}  # not even root writes there
@@ -204,6 +208,7 @@ def test_a_notice_program_that_is_there(tmp_path: Path) -> None:
     assert missing_with(tmp_path, notice={"command": [sys.executable]}) == []
 
 
+@pytest.mark.slow
 def test_a_reader_that_has_enough_is_no_error(tmp_path: Path) -> None:
     with listening() as port:
         path = write(tmp_path / "config.toml", complete(tmp_path, port))

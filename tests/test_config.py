@@ -173,6 +173,7 @@ def test_a_car_without_a_command_is_allowed_nothing(tmp_path: Path) -> None:
     assert make_bundle(configured(tmp_path, (("profile",), "silent.toml"))).allowed == ()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["check", "compile", "run"])
 def test_bad_input_ends_with_2_and_a_line_for_each_problem(tmp_path: Path, command: str) -> None:
     path = configured(tmp_path, (("mode",), "arm"), (("x",), 1))
@@ -184,6 +185,7 @@ def test_bad_input_ends_with_2_and_a_line_for_each_problem(tmp_path: Path, comma
     ]
 
 
+@pytest.mark.slow
 def test_a_file_that_is_not_there_ends_with_2(tmp_path: Path) -> None:
     ended = hardshoulder_command(tmp_path / "cache", "check", "--config", str(tmp_path / "gone.toml"))
     assert ended.returncode == 2

@@ -42,6 +42,7 @@ def contract(monkeypatch: pytest.MonkeyPatch) -> Any:
     return load_contract()
 
 
+@pytest.mark.slow
 def test_the_documents_are_what_the_models_say() -> None:
     done = subprocess.run(
         [sys.executable, "-B", str(ROOT / "scripts" / "contract"), "--check"],

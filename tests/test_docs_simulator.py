@@ -64,6 +64,7 @@ def test_every_scenario_and_fault_stands_in_its_table() -> None:
     assert rows(SECTIONS["splice"], "[a-z][a-z-]+") == [kind.value for kind in ShutdownKind]
 
 
+@pytest.mark.slow
 def test_the_keys_of_a_replay_are_those_it_writes(tmp_path: Path) -> None:
     log = tmp_path / "drive.log"
     simulator.main(["drive", "motorway-shutdown-combustion", "--out", str(log)])

@@ -20,6 +20,8 @@ from hardshoulder.profile import shipped_profiles
 from hardshoulder.settings import Settings
 from support.written import FOLDERS, Keys, change, config_table, environment, problems_of, shipped, write
 
+pytestmark = pytest.mark.slow
+
 MARK = "from-the-cache"
 START = """\
 import sys

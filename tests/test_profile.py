@@ -345,6 +345,7 @@ def test_a_file_that_is_no_toml(tmp_path: Path, text: bytes, problem: str) -> No
     assert told.startswith(f"{path}: {problem}")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("command", ["check", "compile"])
 def test_the_command_tells_every_misuse_and_exits_with_2(tmp_path: Path, command: str) -> None:
     path = changed(tmp_path, ((*SPEED, "signal"), "X"), (("messages", "TCU_Gear", "counter", "modulo"), 99))

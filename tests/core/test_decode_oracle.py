@@ -203,6 +203,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("drawn")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("multiplexing", MULTIPLEXING)
 @given(data=st.data())
 def test_values_are_those_of_cantools(folder: Path, multiplexing: str, data: st.DataObject) -> None:
@@ -226,6 +227,7 @@ def test_values_are_those_of_cantools(folder: Path, multiplexing: str, data: st.
     assert decoder.faults == ({("Message", Fault.RANGE): wild} if wild else {})
 
 
+@pytest.mark.slow
 @given(messages())
 def test_raw_numbers_are_those_of_cantools(folder: Path, drawn: tuple[Layout, bytes]) -> None:
     layout, payload = drawn

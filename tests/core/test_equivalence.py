@@ -3,6 +3,7 @@
 import random
 from dataclasses import dataclass, field
 
+import pytest
 from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
@@ -14,6 +15,8 @@ from hardshoulder.core.vocabulary import Propulsion, Value
 from support.driven import Driven, numbered
 from support.plain import TESTER, on_second_bus, plain_car, unprotected, with_cycles, with_limits
 from support.talker import HEALTHY
+
+pytestmark = pytest.mark.slow
 
 QUICK = {"Speed": 0.05, "Engine": 0.05}
 PLANS: dict[str, CarPlan] = {

@@ -37,6 +37,7 @@ def said_at_speed(car: Car, findings: set[Finding], *, pushing: bool, kph: float
     return driven.run(1.5).incidents
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("pushing", [True, False])
 @pytest.mark.parametrize("finding", SAYS)
 def test_every_finding_alone_in_every_car(finding: Finding, pushing: bool) -> None:
@@ -56,6 +57,7 @@ def test_every_two_findings_that_are_nothing_alone(name: str) -> None:
         assert kinds == ([] if expected is None else [expected]), both
 
 
+@pytest.mark.slow
 @given(st.sampled_from(CARS), st.sets(st.sampled_from(list(SAYS)), max_size=5), st.booleans())
 def test_any_findings_in_any_car_weigh_what_they_should(car: Car, findings: set[Finding], pushing: bool) -> None:
     expected = car.verdict(findings, pushing=pushing)

@@ -130,6 +130,7 @@ def recovered(driven: Driven) -> Driven:
     return driven.run(4)
 
 
+@pytest.mark.slow
 def test_a_car_that_drives_on_closes_the_incident_and_the_lamps_are_let_go() -> None:
     driven = recovered(driving(PLAN))
     assert driven.is_in(State.RECOVERED)
@@ -157,6 +158,7 @@ def test_a_car_that_breaks_again_before_driving_on_is_the_same_incident() -> Non
     assert driven.incident.hazards is HazardState.CONFIRMED
 
 
+@pytest.mark.slow
 def test_every_report_is_the_next_in_sequence() -> None:
     driven = recovered(driving(PLAN)).run(80)
     assert driven.incident.state is State.CLOSED
@@ -164,6 +166,7 @@ def test_every_report_is_the_next_in_sequence() -> None:
     assert sequences == list(range(1, len(sequences) + 1))
 
 
+@pytest.mark.slow
 def test_a_second_breakdown_later_is_a_second_incident() -> None:
     driven = recovered(driving(PLAN)).run(12)
     driven.say(hazard_signaling=False)

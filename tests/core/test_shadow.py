@@ -121,6 +121,7 @@ def test_the_last_name_counts_and_not_the_first() -> None:
     assert comparison.candidate is not None and comparison.candidate.kind is Finding.ENGINE_STOPPED
 
 
+@pytest.mark.slow
 def test_another_name_is_a_disagreement() -> None:
     pair = Pair(candidate([Finding.ENGINE_STOPPED], no_torque_hold_s=0.1)).run(4.0)
     pair.driven.say(pedal_position=60.0)

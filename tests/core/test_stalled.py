@@ -36,6 +36,7 @@ def test_a_stall_that_is_not_restarted_is_an_incident_after_twenty_seconds() -> 
     assert driven.notices[-1] == "stopped"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "excuse",
     [

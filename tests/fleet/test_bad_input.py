@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import httpx
+import pytest
 
 from hardshoulder.core.actions import State
 from hardshoulder.wire import EVENT_LIMIT_BYTES, encode
@@ -12,6 +13,8 @@ from hardshoulder_sim.processes import Broker, free_port, wait_until
 from support.broken_line import Line
 from support.desks import car_says
 from support.talking_car import Car
+
+pytestmark = pytest.mark.slow
 
 
 def changed(**data: object) -> bytes:

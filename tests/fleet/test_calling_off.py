@@ -112,6 +112,7 @@ def test_nobody_answers_so_a_person_is_called_and_it_is_tried_on(world: World) -
     assert len(world.provider.calls("cancel")) + len(world.provider.calls("status")) >= 9
 
 
+@pytest.mark.slow
 def test_it_is_given_up_after_hours_and_told(world: World) -> None:
     world.order()
     world.provider.fails = [slow()] * 10_000

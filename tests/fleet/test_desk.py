@@ -82,6 +82,7 @@ def straight(tmp_path_factory: pytest.TempPathFactory) -> list[CheckInView]:
     return told(tmp_path_factory.mktemp("straight") / "fleet.sqlite3", STORY, len(STORY))
 
 
+@pytest.mark.slow
 @given(
     st.permutations(STORY), st.lists(st.tuples(st.sampled_from(STORY), st.integers(0, 20)), max_size=8), st.integers(0)
 )
@@ -250,6 +251,7 @@ def test_the_price_that_was_shown_stays_as_it_was(desk: Desk) -> None:
 REPORTS = [(Tow.ASSIGNED, 1), (Tow.EN_ROUTE, 2), (Tow.ON_SITE, 3), (Tow.COMPLETED, 4)]
 
 
+@pytest.mark.slow
 @given(st.permutations([*REPORTS, *REPORTS]), st.integers(0, 8))
 @settings(max_examples=25)
 def test_reports_late_doubled_and_before_the_order_is_noted(order: list[tuple[Tow, int]], early: int) -> None:

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 import httpx
+import pytest
 from fastapi.testclient import TestClient
 
 from hardshoulder_fleet.messages import check_in_text
@@ -14,6 +15,8 @@ from support.broken_line import Line
 from support.browser import SECRET, Web
 from support.desks import car_says
 from support.talking_car import Car
+
+pytestmark = pytest.mark.slow
 
 
 def test_every_page_tells_the_number_of_its_own_fleet(tmp_path: Path) -> None:

@@ -84,6 +84,7 @@ def test_an_errand_is_claimed_by_one(path: Path) -> None:
     desk._database.close()
 
 
+@pytest.mark.slow
 def test_what_a_killed_process_had_claimed_is_taken_up_again(path: Path) -> None:
     desk = make_desk(path)
     order_tow(desk, NOW)
@@ -214,6 +215,7 @@ def test_an_emergency_does_not_take_the_tow_away(world: World) -> None:
     assert world.provider.calls("request") == ["quote-1 incident-1/1"]
 
 
+@pytest.mark.slow
 def test_the_threads_wake_by_themselves(path: Path) -> None:
     desk, provider, sent = make_desk(path), FakeProvider(), threading.Event()
 

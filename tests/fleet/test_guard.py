@@ -13,6 +13,8 @@ import pytest
 from hardshoulder_fleet.web.guard import BODY_LIMIT_BYTES
 from support.browser import Web, served, stranded
 
+pytestmark = pytest.mark.slow
+
 MUCH = b"x" * (BODY_LIMIT_BYTES + 1)
 INCIDENT = "/operator/incident/incident-1"
 FORM = b"Content-Type: application/x-www-form-urlencoded\r\n"

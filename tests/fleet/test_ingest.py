@@ -23,6 +23,8 @@ from support.desks import car_says, make_desk
 from support.incidents import BEGIN
 from support.talking_car import Car
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def broker(tmp_path: Path) -> Iterator[Broker]:

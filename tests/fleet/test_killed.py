@@ -14,6 +14,8 @@ from support.broken_line import PUBACK, PUBLISH, Line, Packet, Way
 from support.desks import car_says
 from support.talking_car import Car
 
+pytestmark = pytest.mark.slow
+
 ALERTS = [car_says(incident_id=f"incident-{number}") for number in (1, 2)]
 NAMES = [alert.data.incident_id for alert in ALERTS]
 SPOKEN = {(Way.TO_BROKER, PUBACK), (Way.TO_BROKER, PUBLISH), (Way.FROM_BROKER, PUBACK)}

@@ -62,6 +62,7 @@ def test_a_short_secret_is_refused() -> None:
         Links(b"short", "https://fleet.example", 3600)
 
 
+@pytest.mark.slow
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=100))
 def test_every_incident_comes_back(incident_id: str) -> None:
     assert LINKS.read(token_of(incident_id), NOW) == incident_id

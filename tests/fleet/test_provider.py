@@ -23,6 +23,8 @@ from hardshoulder_fleet.core.views import Order, Price
 from hardshoulder_sim.fleet_processes import ProviderProcess
 from hardshoulder_sim.processes import wait_until
 
+pytestmark = pytest.mark.slow
+
 SECRET = b"between the two of us"
 WHOLE = ["assigned", "en-route", "on-site", "completed"]
 

@@ -11,6 +11,8 @@ from hardshoulder_fleet.core.checkin import Tow
 from hardshoulder_sim.fleet_processes import ProviderProcess, make_secret
 from hardshoulder_sim.processes import wait_until
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
 def test_told_to_end_it_leaves_with_0_and_keeps_its_orders(tmp_path: Path, number: signal.Signals) -> None:

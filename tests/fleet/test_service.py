@@ -11,6 +11,8 @@ import pytest
 from hardshoulder_fleet.config import ConfigError, load_config, read_or_make_secret, read_secret
 from hardshoulder_sim.processes import Child, free_port
 
+pytestmark = pytest.mark.slow
+
 GOOD = """\
 format = 1
 base_url = "http://127.0.0.1:{port}"

@@ -104,6 +104,7 @@ def test_a_doubt_in_an_emergency_is_told_and_changes_nothing(world: World) -> No
     assert "has said nothing" in world.said()[-1]
 
 
+@pytest.mark.slow
 def test_a_provider_that_is_gone_is_asked_less_and_less_and_then_not_waited_for(world: World) -> None:
     world.order()
     world.provider.fails = [slow()] * 10_000
@@ -232,6 +233,7 @@ def test_a_truck_too_many_that_cannot_be_called_off_calls_a_person_and_keeps_her
     assert (world.view().state, world.tow().state) == (CheckIn.ESCALATED, Tow.CANCELLED)
 
 
+@pytest.mark.slow
 def test_her_word_does_not_hide_an_order_that_nobody_can_find_out_about(world: World) -> None:
     unclear(world)
     world.provider.fails = [slow()] * 10_000
@@ -259,6 +261,7 @@ def test_an_order_that_was_never_heard_is_settled_after_ten_minutes(world: World
     assert sum("a person is called" in line for line in world.said()) == 1
 
 
+@pytest.mark.slow
 def test_when_nobody_can_find_out_a_person_is_called_even_to_who_is_safe(world: World) -> None:
     unclear(world)
     world.desk.answer("incident-1", Happening.SAYS_SAFE, world.now)
@@ -306,6 +309,7 @@ def test_a_refusal_at_the_first_word_is_the_last(world: World) -> None:
 # Names used twice ---------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_an_order_with_the_name_of_another_calls_a_person(world: World) -> None:
     world.provider.name = lambda _number: "order-1"
     world.order()

@@ -88,6 +88,7 @@ def test_a_recording_of_another_car(tmp_path: Path, broken: Path, capsys: pytest
     assert "none of this profile's messages can be read in it; give the car's own --profile and --dbc" in line
 
 
+@pytest.mark.slow
 def test_where_a_recording_begins(tmp_path: Path, broken: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """Ten seconds before the breakdown, unless it is said otherwise; after it there is nothing to see."""
     found = find_breakdown(broken, "reference-combustion", ())

@@ -24,6 +24,7 @@ def golden(name: str) -> dict[str, Any]:
     return kept
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scenario_is_told_as_it_was(name: str, update: bool) -> None:
     told = {"scenario": name, "seeds": {str(seed): timeline(SCENARIOS[name], seed) for seed in SEEDS}}

@@ -181,6 +181,7 @@ def test_error_frames_of_a_blf_that_python_can_does_not_know(tmp_path: Path, kin
     assert (frames[-1].kind, frames[-1].channel) == ("error", "3")
 
 
+@pytest.mark.slow
 def test_an_mf4_that_breaks_off_is_one_error_with_a_remedy(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "d.mf4"
     with can.Logger(str(path)) as writer:

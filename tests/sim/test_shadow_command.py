@@ -19,6 +19,7 @@ def logs(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     return cruise_and_stall(tmp_path_factory.mktemp("logs"))
 
 
+@pytest.mark.slow
 def test_a_deaf_candidate_is_told_with_its_times(
     logs: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,6 +16,8 @@ from hardshoulder_sim.recordings.logs import write_candump
 from hardshoulder_sim.scenarios import SCENARIOS
 from support.recorded import CRUISING, compiled, drive
 
+pytestmark = pytest.mark.slow
+
 CAR = ("--profile", "reference-combustion")
 
 

@@ -147,6 +147,7 @@ def check_found(plan: CarPlan, kind: ShutdownKind, truth: SpliceResult, result: 
     assert incident.kind in PLAUSIBLE[kind]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", list(ShutdownKind))
 def test_every_shutdown_a_reference_car_can_show_is_found(
     reference: Compiled, cruise: Path, tmp_path: Path, kind: ShutdownKind

@@ -62,6 +62,7 @@ def energy_j(spec: VehicleSpec, state: VehicleState) -> float:
     return moving + 0.5 * spec.engine.inertia_kg_m2 * state.engine.speed_rad_s**2
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("spec", CARS, ids=lambda spec: spec.propulsion.value)
 def test_coasting_from_120_kph_takes_as_long_as_it_does(spec: VehicleSpec) -> None:
     """Coast-down tests of passenger cars in neutral: 45 to 90 s to 60 km/h, two to four minutes to a stop."""
@@ -160,6 +161,7 @@ def test_open_contactors_take_the_torque_away_within_its_time_constants(name: st
     assert volts[round(6.0 / STEP_S)] < 60.0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("seed", SEEDS)
 @pytest.mark.parametrize("name", SHUTDOWNS)
 def test_every_shutdown_happens_in_motion_and_ends_at_rest(name: str, seed: int) -> None:
