@@ -14,7 +14,7 @@ _NO_DRIVES = f"{DRIVES_VARIABLE} is not set"
 settings.register_profile("quick", deadline=None, print_blob=True)
 # The inner loop looks at a few examples; those that count stand in the tests by name.
 settings.register_profile("inner", deadline=None, print_blob=True, max_examples=15)
-settings.register_profile("full", deadline=None, print_blob=True, max_examples=1000)
+settings.register_profile("full", deadline=None, print_blob=True, max_examples=300)
 # For runs that repeat everything a thousand times (scripts/mutate): the same few examples each time.
 settings.register_profile("brief", deadline=None, max_examples=8, derandomize=True, database=None)
 settings.load_profile("quick")
