@@ -1,11 +1,11 @@
 """Any damage to a DBC file: a needed signal is read as before, or it is told; never is it read otherwise in silence."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from functools import cache
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from hardshoulder.dbc_file import DbcMessage
@@ -132,13 +132,14 @@ def check_damage(desk: Desk, good: bytes, needed: Mapping[str, frozenset[str]], 
         for signal, layout in layouts(message.message, needed[name]).items():
             if layout == wanted[name][signal] or not fits_in(message.message, signal):
                 continue
-            said = any(signal in note or name in note for note in desk.notes)
+            said = any(signal in note or name in note or "breaks off" in note for note in desk.notes)
             assert said or agrees(content, name, signal, layout), (name, signal, layout, desk.notes)
 
 
 @pytest.mark.slow
 @settings(max_examples=400)
 @given(damage=DAMAGES)
+@example(damage=("put in", 0.960270643236418, 0.0, b"\n"))  # between two ranges of Deep
 def test_damage_never_changes_a_needed_signal_in_silence(desk: Desk, damage: tuple[str, float, float, bytes]) -> None:
     """Read as before, or told with its line, unless the damage made another sound file, which no reader could tell."""
     check_damage(desk, GOOD, GOOD_NEEDED, damaged(GOOD, damage))
@@ -162,6 +163,32 @@ def test_every_byte_of_the_lines_that_matter_is_harmless_or_told(desk: Desk) -> 
     for place in range(GOOD.index(b"SIG_VALTYPE_ 256"), len(GOOD)):
         for instead in (b"", b"x", b"\n", b'"', b";"):
             check_damage(desk, GOOD, GOOD_NEEDED, GOOD[:place] + instead + GOOD[place + 1 :])
+
+
+def mishaps_at(at: int) -> Iterator[bytes]:
+    """The good file with one of many mishaps at a byte."""
+    yield GOOD[:at]
+    for length in range(3, 13, 3):
+        yield GOOD[:at] + GOOD[at + length :]
+    for noise in (b"\n", b";", b",", b"\nx", b"9"):
+        yield GOOD[:at] + noise + GOOD[at:]
+    yield GOOD[:at] + b";\n" + GOOD[at + 2 :]
+
+
+@pytest.mark.slow
+def test_every_mishap_to_what_is_said_of_signals_is_harmless_or_told(desk: Desk) -> None:
+    for at in range(GOOD.index(b"VAL_ 272"), len(GOOD) + 1):
+        for content in mishaps_at(at):
+            check_damage(desk, GOOD, GOOD_NEEDED, content)
+
+
+@pytest.mark.slow
+def test_every_line_in_every_wrong_place_is_harmless_or_told(desk: Desk) -> None:
+    lines = GOOD.splitlines(keepends=True)
+    for place in range(lines.index(b"BO_ 272 Speed: 8 ESC\n"), len(lines)):
+        rest = lines[:place] + lines[place + 1 :]
+        for to in range(0, len(lines)):
+            check_damage(desk, GOOD, GOOD_NEEDED, b"".join([*rest[:to], lines[place], *rest[to:]]))
 
 
 def test_the_good_file_is_read_as_cantools_reads_it(desk: Desk) -> None:

@@ -63,7 +63,7 @@ UNNEEDED = {
     "another unit": ('"km/h"', '"km\xb0/h\x81"', None),
     "no limits and no unit": (' [0|655.34] "km/h" DSP', "", None),
     "limits that are none": ("[0|655.34]", "[a|]", None),
-    "a scale without a zero": ("(0.01,0)", "(.01,+0.)", None),
+    "a scale without a zero": ("(0.01,0)", "(.01,+0.)", "has a number that begins with a point"),
     "spaces": ("7|16@0+ (0.01,0)", "7 | 16 @ 0 + ( 0.01 , 0 )", None),
     "windows line ends": ("\n", "\r\n", None),
     "old line ends": ("\n", "\r", None),

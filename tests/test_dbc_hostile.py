@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardshoulder.dbc_cut import MOST_LINES
 from hardshoulder.dbc_file import DbcMessage
+from hardshoulder.dbc_found import MOST_LINES
 from hardshoulder.errors import UserError
 from hardshoulder.profile import find_profile, load_profile
 from hardshoulder.resolve import needed_signals
@@ -42,6 +42,7 @@ HOSTILE = {
 }
 
 
+@pytest.mark.slow
 @pytest.mark.timeout(20)  # a second each; what grows with the square of the length would take days
 @pytest.mark.parametrize("kind", HOSTILE)
 def test_a_large_file_made_to_hurt(desk: Desk, kind: str) -> None:
@@ -98,6 +99,7 @@ def assert_told_or_read(desk: Desk, content: bytes) -> None:
         assert message.message.length <= 64, name
 
 
+@pytest.mark.slow
 @given(st.lists(mutations, min_size=1, max_size=8))
 def test_mishaps_never_end_in_a_traceback(desk: Desk, steps: list[tuple[str, int, bytes]]) -> None:
     assert_told_or_read(desk, mutated(steps))
@@ -107,6 +109,7 @@ WORDS = """BO_ SG_ SIG_VALTYPE_ SG_MUL_VAL_ BA_ 272 Speed: 8 0|8@1+ 7|16@0- (1,0
 0-3 , - Kph Brake VehicleSpeed ESC_Speed Counter "GenMsgCycleTime" 4294967295 -1 1:"""
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.sampled_from(WORDS.split()), max_size=8).map(" ".join), max_size=12), st.integers(0, 300))
 def test_lines_of_real_words_never_end_in_a_traceback(desk: Desk, lines: list[str], at: int) -> None:
     extra = [(line + "\n").encode("ascii") for line in lines]

@@ -124,6 +124,20 @@ TOLD = {
     ),
     "signals that overlap": Told("23|2@0+", "15|2@0+", 12, "Brake of Speed overlaps Kph of line 11; read"),
     "a line in the message that is none": Told(" SG_ Brake :", " SX_ Brake :", 12, "left out a line of Speed"),
+    "a number that begins with a point": Told("(0.01,0)", "(.01,0)", 11, "Kph of Speed has a number that begins with"),
+    "a type without its end": Told("\nBA_", "\nSIG_VALTYPE_ 272 Kph : 0\nBA_", 14, "Kph of Speed is told of in a line"),
+    "an end in a line of its own": Told("\nBA_", "\nSIG_VALTYPE_ 272 Kph : 0\n;\nBA_", 14, "does not end with `;`"),
+    "a signal behind its message": Told(
+        *("\nBA_", "\nSIG_VALTYPE_ 272 Kph : 0;\n SG_ Brake : 0|2@1+ (1,0)\nBA_", 15),
+        "left out `SG_ Brake : 0|2@1+ (1,0)`: line 14 (`SIG_VALTYPE_ 272 Kph : 0;`) ended the message before it",
+    ),
+    "a type without its colon": Told("\nBA_", "\nSIG_VALTYPE_ 272 Kph 0;\nBA_", 11, "a SIG_VALTYPE_ line without `:`"),
+    "a type that ends twice": Told("\nBA_", "\nSIG_VALTYPE_ 272 Kph : 0;;\nBA_", 14, "before a `;` that ends nothing"),
+    "a type twice, alike": Told("\nBA_", "\n" + "SIG_VALTYPE_ 272 Kph : 0;\n" * 2 + "BA_", 15, "a second SIG_VALTYPE_"),
+    "a type under an id that no message has": Told(
+        "\nBA_", "\nSIG_VALTYPE_ 27 Brake : 0;\nBA_", 14, "tells of signal Brake (as in Speed) under an id that no"
+    ),
+    "a file that breaks off": Told(" 20;\n", " 2", 14, "the file breaks off in the middle of a statement"),
     "a second message line that is none": Told("\nBA_ ", "\nBO_ x Speed: 8 ESC\nBA_ ", 14, "a line that names"),
 }  # fmt: skip
 
@@ -147,6 +161,22 @@ REFUSED = {
     "a type of another message": Told("\nBA_", "\nSIG_VALTYPE_ 372 Kph : 1;\nBA_", 14, "may be about Kph"),
     "a type over two lines": Told("\nBA_", "\nSIG_VALTYPE_ 272 Kph\n: 1;\nBA_", 14, "line that cannot be read"),
     "two types": Told("\nBA_", "\nSIG_VALTYPE_ 272 Kph : 1;\nSIG_VALTYPE_ 272 Kph : 0;\nBA_", 15, "has two SIG_"),
+    "a type that goes on": Told("\nBA_", "\nSIG_VALTYPE_ 272 Kph : 0\n0;\nBA_", 15, "may go on here"),
+    "a type that lost half its keyword": Told("\nBA_", "\nVALTYPE_ Kph : 1;\nBA_", 14, "may be about Kph"),
+    "a type that lost its space": Told("\nBA_", "\nSIG_VALTYPE _272 Kph x 1;\nBA_", 14, "may be about Kph"),
+    "a type that grew to other values": Told(
+        *("\nBA_", '\nVAL_ 272 Brake 0 "off"TYPE_ 272 Kph : 1;\nBA_', 14), "may be about Kph"
+    ),
+    "a type whose line end got lost in it": Told(
+        *("\nBA_", "\nSIG_VALTYPE_ 272 Brake SIG_VALTYPE_ 272 Kph : 1;\nBA_", 14), "may be about Kph"
+    ),
+    "a message of two lengths": Told("Speed: 8 ESC", "Speed:9 8 ESC", 10, "got `BO_ 272 Speed:9 8 ESC`"),
+    "a name with a quote in it": Told("\nBA_", '\nSIG_VALTYPE_ 2x2 Kph" : 1;\nBA_', 14, "may be about Kph"),
+    "a number behind the layout": Told("(0.01,0)", "(0.01,)0", 11, "is not a signal line"),
+    "a form feed in a number": Told("7|16", "7|1\f", 11, "is not a signal line"),
+    "a type with a comment's keyword": Told("\nBA_", "\nCM_ TYPE_ 272 Kph : 1;\nBA_", 14, "may be about Kph"),
+    "a type with a message's keyword": Told("\nBA_", "\nBO_ TYPE_ 272 Kph : 1;\nBA_", 14, "may be about Kph"),
+    "a digit behind the layout": Told("(0.01,0)", "(0.01,0)0", 11, "is not a signal line"),
     "a comment that does not end": Told(
         *("\nBA_", f"\n{COMMENT}the end;\nBA_", 15),
         'message Speed may belong to the text that begins in line 14; end that with `";`',
@@ -171,8 +201,15 @@ def test_a_defect_that_may_matter_is_an_error_that_names_its_line(desk: Desk, de
 
 def test_a_type_whose_signal_is_broken_is_refused_where_it_may_be_missed(desk: Desk) -> None:
     wide = DBC.replace("7|16@0+", "7|32@0+").replace(" SG_ Brake : 23|2", " SG_ Brake : 63|2")
-    (problem,) = desk.problems(wide.replace("\nBA_ ", "\nSIG_VALTYPE_ 272 Kpx : 1;\nBA_ "))
-    assert problem.startswith(f"{desk.path}:14: cannot be read and may be about Kph of Speed")
+    for line in (
+        "SIG_VALTYPE_ 272 Kpx : 1;",
+        "SIG_VALTYPE_ 272 ;",
+        "SIG_VALTYPE_ ;",
+        "SIG_VALTYP 1;",
+        "SIX_ 99 Kpx : 1;",
+    ):
+        (problem,) = desk.problems(wide.replace("\nBA_ ", f"\n{line}\nBA_ "))
+        assert problem.startswith(f"{desk.path}:14: cannot be read and may be about Kph of Speed"), line
     typed = wide.replace("\nBA_ ", "\nSIG_VALTYPE_ 272 Kph : 1;\nSIG_VALTYPE_ 272 Gone : 1;\nBA_ ")
     assert desk.read(typed)["Speed"].message.signals[0].is_float
 
@@ -205,9 +242,27 @@ def test_selectors_that_get_lost_are_told(desk: Desk) -> None:
     content = DBC.replace(" SG_ Kph : 7|16@0+ (0.01,0)", layout)
     (kph,) = (s for s in desk.read(content)["Speed"].message.signals if s.name == "Kph")
     assert kph.multiplexer_ids == [0]
-    for line in ("SG_MUL_VAL_ 999 Kph A 0-3;", "SG_MUX_VAL_ 272 Kph A 0-3;", "SG_MUL_VAL_ 272 Kpx A 0-3;"):
+    damaged = ("SG_MUL_VAL_ 999 Kph", "SG_MUX_VAL_ 272 Kph", "SG_MUL_VAL_ 272 Kpx", "VAL_ 272 Kph", "SG_MUL_VAL_")
+    for line in (f"{begin} A 0-3;" for begin in damaged):
         (problem,) = desk.problems(content.replace("\nBA_ ", f"\n{line}\nBA_ "))
         assert problem.startswith(f"{desk.path}:15: cannot be read and may be about Kph of Speed"), line
+
+
+@pytest.mark.parametrize("ranges", ["0-1\n, 3-3;", "0-1;, 3-3;", "0-1\n\n-3;", "0-1\nx, 3-3;", "0-1;\n3-3;"])
+def test_selectors_that_go_on_behind_their_line_are_refused(desk: Desk, ranges: str) -> None:
+    layout = " SG_ A M : 32|4@1+ (1,0)\n SG_ Kph m0 : 7|16@0+ (0.01,0)"
+    content = DBC.replace(" SG_ Kph : 7|16@0+ (0.01,0)", layout)
+    (problem,) = desk.problems(content.replace("\nBA_ ", f"\nSG_MUL_VAL_ 272 Kph A {ranges}\nBA_ "))
+    line = 15 + ranges.count("\n")
+    assert problem.startswith(f"{desk.path}:{line}: signal Kph of Speed is told of in the statement before"), problem
+
+
+def test_two_branches_of_one_selector_value_overlap(desk: Desk) -> None:
+    layout = " SG_ A M : 32|4@1+ (1,0)\n SG_ B m5 : 7|2@0+ (1,0)\n SG_ Kph m0 : 7|16@0+ (0.01,0)"
+    content = DBC.replace(" SG_ Kph : 7|16@0+ (0.01,0)", layout)
+    for ranges, told in (("0-4, 6-9", 0), ("0-9", 1)):
+        desk.read(content.replace("\nBA_ ", f"\nSG_MUL_VAL_ 272 Kph A {ranges};\nBA_ "))
+        assert sum("overlaps" in note for note in desk.notes) == told
 
 
 def test_a_template_of_opendbc_says_what_it_lacks(desk: Desk) -> None:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from string import ascii_letters
 
 from hardshoulder.core.frame import EXTENDED_ID_MAX
 from hardshoulder.dbc_grammar import FLOAT_LENGTHS, MESSAGE, CutMessage, CutSignal, repaired_id
@@ -10,8 +11,18 @@ from hardshoulder.dbc_grammar import FLOAT_LENGTHS, MESSAGE, CutMessage, CutSign
 WORDS_LOOKED_AT = 12
 """Words of a line that is no statement in which the name of something needed is looked for."""
 
+ENDING = 40
+"""Characters at the end of a line that show what it was."""
+
 DIGITS = "0123456789"
+NO_DIGITS = "_" + ascii_letters
 TYPE, RANGES = "SIG_VALTYPE_", "SG_MUL_VAL_"
+
+_JOINED = re.compile(rf"{TYPE}|{RANGES}|(?:[EL]|(?<!\w))_\s+[0-9]+\s")
+"""What is left of such a line where it was joined to another statement: its keyword, or the end of that with the id."""
+
+# What the end of a line shows of its kind, whatever became of its keyword.
+_SHAPES = {TYPE: re.compile(r":\s*+[0-3]\s*+;?$"), RANGES: re.compile(r"[0-9]\s*+-\s*+[0-9]++\s*+;?$")}
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,7 +31,7 @@ class Stray:
 
     line: int
     words: frozenset[str]
-    subject: str  # the word where the signal's name should stand
+    subjects: frozenset[str]  # the words where the signal's name should stand
     kinds: frozenset[str]  # what its keyword is, or may have been
 
     def may_be_about(self, block: CutMessage, signal: CutSignal, known: AbstractSet[str]) -> bool:
@@ -32,7 +43,11 @@ class Stray:
         unlikely = signal.length == min(FLOAT_LENGTHS) and TYPE in self.kinds
         if unlikely or len(self.kinds) != 1:
             return False
-        return self.subject not in block.signals if names_message else not self.words & known
+        # A selector is no subject: without the name of its subject such a line still names that.
+        selectors = {other.name for other in block.signals.values() if other.mux.endswith("M")}
+        if names_message:
+            return not self.subjects <= block.signals.keys() - selectors
+        return not self.words & (known - selectors)
 
 
 @dataclass(slots=True)
@@ -56,7 +71,33 @@ class Seen:
 def stray_of(number: int, statement: str, kinds: frozenset[str]) -> Stray | None:
     """The line as one that may be about something needed; None for a list of keywords, as at the top of a file."""
     words = [word for word in re.split(r"[^\w.-]+", statement[:200]) if word][:WORDS_LOOKED_AT]
-    if all(word.endswith("_") for word in words):
+    if ";" not in statement and all(word.endswith("_") for word in words):
         return None
-    named = frozenset(words) | {word.lstrip(DIGITS) for word in words}  # a lost space joins the id to the name
-    return Stray(number, named, (*words, "", "", "")[2], kinds)
+    stripped = ((word.lstrip(DIGITS), word.lstrip(NO_DIGITS), word.rstrip(NO_DIGITS)) for word in words)
+    tokens = re.split(r"[\s:;]+", statement[:200])
+    # A lost space joins the id to the keyword before it or to the name behind it.
+    named = frozenset(words).union(*stripped)
+    subjects = frozenset((*found, "", "", "")[2] for found in (words, tokens))
+    return Stray(number, named, subjects, kinds)
+
+
+def kinds_of(statement: str, cut_off: str | None) -> frozenset[str]:
+    """What a line without a keyword may have been: as it begins, as the line before broke off, or as it ends."""
+    begun = frozenset(kind for kind in (TYPE, RANGES) if kind == cut_off or statement.startswith(kind[:6]))
+    return begun or ended_as(statement) or frozenset({TYPE, RANGES})
+
+
+def ended_as(statement: str) -> frozenset[str]:
+    """What a line is by its end."""
+    return frozenset(kind for kind, shape in _SHAPES.items() if shape.search(statement[-ENDING:]))
+
+
+def joined_to(statement: str) -> tuple[str, frozenset[str]] | None:
+    """What may be a SIG_VALTYPE_ or SG_MUL_VAL_ in or behind another statement, and which of them."""
+    if statement.startswith(("VAL_", "CM_", "BA_", "BO_", "SG_ ")) and '"' not in statement and ended_as(statement):
+        return statement, ended_as(statement)  # with another keyword, as `VAL_` is what is left of `SG_MUL_VAL_`
+    match = _JOINED.search(statement, len(RANGES))
+    if match is None:
+        return None
+    kinds = frozenset({match[0]}) & {TYPE, RANGES}
+    return statement[match.start() :], kinds or frozenset({TYPE, RANGES})

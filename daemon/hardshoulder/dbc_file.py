@@ -13,7 +13,7 @@ from cantools.database.can import Message
 
 from hardshoulder.dbc_cut import Cutter
 from hardshoulder.dbc_grammar import CutMessage
-from hardshoulder.dbc_text import imports_of, statements, text_of
+from hardshoulder.dbc_text import Statement, breaks_off, imports_of, statements, text_of
 from hardshoulder.errors import UserError
 
 
@@ -74,18 +74,21 @@ def read_dbc(path: Path, needed: Mapping[str, frozenset[str]]) -> tuple[dict[str
     """
     text = text_of(path)
     cutter = Cutter(path, needed)
-    for statement in statements(text):
-        cutter.take(statement)
-    cutter.finish()
-    if cutter.problems:
-        raise UserError(*dict.fromkeys(cutter.problems))
+    last = Statement(0, "", 0)
+    for last in statements(text):
+        cutter.take(last)
+    cutter.found.finish()
+    if cutter.found.problems:
+        raise UserError(*dict.fromkeys(cutter.found.problems))
     found = {
         block.name: DbcMessage(_load(path, block), tuple(block.signals), block.cycle_s, f"{path}:{block.line}")
-        for block in cutter.blocks.values()
+        for block in cutter.found.blocks.values()
     }
     imports = [
         f"{path.name}:{line}: is a template that wants {name} in it, which is not read; give that file too, "
         "or the one that was put together"
         for line, name in imports_of(text)
     ]
-    return found, (*imports, *cutter.notes)
+    if breaks_off(text, last):
+        imports.append(f"{path.name}:{text.count(chr(10)) + 1}: the file breaks off in the middle of a statement")
+    return found, (*imports, *cutter.found.notes)

@@ -17,22 +17,28 @@ EXPECTED_SIGNAL = 'expected `SG_ name : start|length@order sign (scale,offset) [
 # Possessive and of limited length throughout: a line made to hurt costs no more than its own length.
 _NUMBER = r"[0-9]{1,10}+"
 _REAL = r"[+-]?(?:[0-9]{1,40}+\.?[0-9]{0,40}+|\.[0-9]{1,40}+)(?:[eE][+-]?[0-9]{1,5}+)?"
-MESSAGE = re.compile(rf"BO_\s++({_NUMBER})\s++([^\s:]++)\s*+:\s*+({_NUMBER})\s++\S")
+MESSAGE = re.compile(
+    rf"BO_\s++({_NUMBER})\s++([^\s:]++)\s*+:\s*+({_NUMBER})\s++(?!{_NUMBER}\s++\S)\S"
+)  # no second length
 NAMED = re.compile(r"SG_\s++([^\s:|@(),\"]++)(?:\s++(M|m[0-9]{1,5}+M?))?(?=[\s:]|$)")
 LAYOUT = re.compile(
     rf"\s*+:\s*+({_NUMBER})\s*+\|\s*+({_NUMBER})\s*+@\s*+([01])\s*+([+-])\s*+\(\s*+({_REAL})\s*+,\s*+({_REAL})\s*+\)"
+    r"(?=[\s\[\"]|$)"
 )
 OF_SIGNAL = re.compile(rf"\w++\s++({_NUMBER})\s++([^\s:;]++)")
 CYCLE = re.compile(rf"BA_\s++\"GenMsgCycleTime\"\s++BO_\s++({_NUMBER})\s++({_NUMBER})\s*+;")
 ABOUT = re.compile(rf'(?:CM_\s++SG_|VAL_|BA_\s++"\w++"\s++SG_)\s++({_NUMBER})\s++([^\s:;"]++)')
-_VALUE_TYPE = re.compile(r"\s*+:?\s*+([0-3])\s*+;?\s*+$")
+_VALUE_TYPE = re.compile(r"\s*+(:?)\s*+([0-2])\s*+;?\s*+$")
 _SELECTOR = re.compile(r"\s++([^\s:;]++)\s*+([0-9,\s-]++);?\s*+$")
 _RANGE = re.compile(rf"\s*+({_NUMBER})\s*+-\s*+({_NUMBER})\s*+")
 
 
 @dataclass(slots=True)
 class CutSignal:
-    """A signal line. wrong: why it cannot be used, None when it can."""
+    """A signal line.
+
+    wrong: why it cannot be used, None when it can. odd: what is told of it where it is used, by line.
+    """
 
     line: int
     name: str
@@ -46,6 +52,7 @@ class CutSignal:
     is_float: bool = False
     selector: str | None = None
     ranges: tuple[tuple[int, int], ...] = ()
+    odd: dict[int, str] = field(default_factory=dict)
 
     def bits(self) -> frozenset[int]:
         """The bits that it covers, numbered as in DBC files."""
@@ -53,6 +60,12 @@ class CutSignal:
             return frozenset(range(self.start, self.start + self.length))
         first = self.start // 8 * 8 + 7 - self.start % 8
         return frozenset(place // 8 * 8 + 7 - place % 8 for place in range(first, first + self.length))
+
+    def selected(self) -> tuple[tuple[int, int], ...]:
+        """The values of its selector, from and to, for which it is in the frame: those of both its lines."""
+        value = int(self.mux.strip("mM") or 0)
+        listed = any(first <= value <= last for first, last in self.ranges)
+        return self.ranges if listed else (*self.ranges, (value, value))
 
     def says_the_same(self, other: "CutSignal") -> bool:
         """Whether the two lines give one layout."""
@@ -95,6 +108,8 @@ def signal_of(line: int, statement: str, named: re.Match[str], payload: int) -> 
         return signal
     signal.start, signal.length, signal.little_endian = int(layout[1]), int(layout[2]), layout[3] == "1"
     scale, offset = float(layout[5]), float(layout[6])
+    if "." in (layout[5].lstrip("+-")[0], layout[6].lstrip("+-")[0]):
+        signal.odd[line] = f"has a number that begins with a point; read as ({scale!r},{offset!r})"
     signal.layout = f"{signal.start}|{signal.length}@{layout[3]}{layout[4]} ({scale!r},{offset!r})"
     if signal.start >= payload * 8 or not 0 < signal.length <= min(payload * 8, LONGEST_FIELD):
         signal.wrong = f"does not fit into {payload} bytes"
@@ -108,10 +123,12 @@ def take_value_type(signal: CutSignal, rest: str) -> str | None:
     match = _VALUE_TYPE.match(rest)
     if match is None:
         return "has a SIG_VALTYPE_ line that cannot be read"
-    kind = match[1] in "12"
+    kind = match[2] in "12"
     if signal.typed and kind != signal.is_float:
         return "has two SIG_VALTYPE_ lines that differ"
     signal.typed, signal.is_float = True, kind
+    if not match[1]:
+        signal.odd[signal.line] = "has a SIG_VALTYPE_ line without `:`; read as written"
     if signal.is_float and signal.length not in FLOAT_LENGTHS:
         return f"is a floating-point number of {signal.length} bits"
     return None

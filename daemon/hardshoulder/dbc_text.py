@@ -32,6 +32,9 @@ _NEXT = re.compile(
     r"(?<=[\s;])(?=(?:BO_|SIG_VALTYPE_|SG_MUL_VAL_|VAL_)\s+[0-9]|SG_\s+[^\s:]+\s[^:]{0,20}:|(?:CM_|BA_)\s+[\"BS])"
 )
 _ABOUT = re.compile(r'(?:CM_|BA_\w*|VAL_\w*|EV_|ENVVAR_DATA_|CAT_DEF_|FILTER)\s+(?:"|\S+\s+\S)')
+# Blank for Python, but for no reader of DBC files: a number that got one in its middle would be read as a shorter one.
+_NO_BLANK = re.compile(r"[^\S \t\r\n]")
+_ENDS = re.compile(r'^$|;$|^BO_\s.*:\s*+[0-9]+\s+\S|^SG_[^"]*"[^"]*"\s*[^\s"]')
 _IMPORT = re.compile(r'CM_\s+"IMPORT\s+([^"\s;]++)')
 
 
@@ -59,7 +62,7 @@ def text_of(path: Path) -> str:
         text = raw.removeprefix(b"\xef\xbb\xbf").decode("cp1252", "replace")
     if "BO_" not in text:
         raise UserError(f"{path}: no `BO_` line in it; this is not a DBC file")
-    return text.replace("\r\n", "\n").replace("\r", "\n")
+    return _NO_BLANK.sub("\ufffd", text).replace("\r\n", "\n").replace("\r", "\n")
 
 
 def imports_of(text: str) -> list[tuple[int, str]]:
@@ -69,6 +72,13 @@ def imports_of(text: str) -> list[tuple[int, str]]:
         for number, line in enumerate(text.split("\n"), 1)
         if (match := _IMPORT.match(line.lstrip())) is not None
     ]
+
+
+def breaks_off(text: str, last: Statement) -> bool:
+    """Whether the end of the file is missing: what it may have said of a needed signal leaves no other trace."""
+    if text.endswith(("\n", '";')):
+        return False
+    return _is_odd(last.text) or _ENDS.search(last.text) is None
 
 
 def statements(text: str) -> Iterator[Statement]:
