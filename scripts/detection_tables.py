@@ -8,6 +8,7 @@ from hardshoulder.compile import compile_profile
 from hardshoulder.core.actions import Finding
 from hardshoulder.core.condition import Condition
 from hardshoulder.core.findings import CONTRADICTED, RULES, Rule
+from hardshoulder.core.pedal import RESTARTS_WITHIN_S
 from hardshoulder.core.plan import CarPlan, Thresholds, Traits
 from hardshoulder.core.rules import CONCLUSIVE
 from hardshoulder.core.signals import Senses
@@ -23,7 +24,7 @@ EVIDENCE: dict[Finding, str] = {
     Finding.CONTACTORS_OPEN: "traction battery disconnected",
     Finding.ENGINE_STOPPED: (
         f"below {T.engine_stopped_below_rpm:g} rpm, or the running flag; both where both are known; "
-        "and the car does not say that it rests"
+        f"and the car does not say that it rests; whole after {RESTARTS_WITHIN_S:g} s of pedal"
     ),
     Finding.DRIVE_NOT_READY: "the drive says that it cannot answer the pedal",
     Finding.NO_TORQUE: (
@@ -31,7 +32,10 @@ EVIDENCE: dict[Finding, str] = {
         f"{T.no_torque_hold_s:g} s, while the car loses {T.no_torque_loss_kph:g} km/h"
     ),
     Finding.BUS_SILENT: f"one bus silent for {T.bus_silent_after_s:g} s while another speaks, no drive known to live",
-    Finding.DRIVE_SILENT: "every message of the drive silent, the speed still heard and not rising",
+    Finding.DRIVE_SILENT: (
+        "every message of the drive silent, the speed still heard and not rising; whole after "
+        f"{T.drive_silent_after_s:g} s, or where the car began to get slower under the pedal before"
+    ),
     Finding.SUPPLY_COLLAPSED: f"below {T.supply_collapsed_below_v:g} V and no starter at work",
     Finding.NO_DRIVE: (
         f"pedal above {T.no_drive_pedal_percent:g} % for {T.no_drive_hold_s:g} s, while the car loses "
@@ -166,11 +170,18 @@ def _source(rule: Rule, plan: CarPlan) -> str:
     return carriers[rule.source or next(vss for vss in rule.evidence if vss in carriers)]
 
 
+def _one_witness(one: Rule, other: Rule, plan: CarPlan) -> bool:
+    """Two words of one message, or the last word of a drive and its silence."""
+    if Finding.DRIVE_SILENT in (one.finding, other.finding):
+        return bool({*one.evidence} & {*other.evidence})
+    return _source(one, plan) == _source(other, plan)
+
+
 def _pairs(plan: CarPlan) -> Iterator[str]:
     weak = [rule for rule in RULES if weight(rule, plan) > 0 and not (rule.opens and weight(rule, plan) >= CONCLUSIVE)]
     for one, other in combinations(weak, 2):
         together = weight(one, plan) + weight(other, plan)
-        if (one.opens or other.opens) and together >= CONCLUSIVE and _source(one, plan) != _source(other, plan):
+        if (one.opens or other.opens) and together >= CONCLUSIVE and not _one_witness(one, other, plan):
             yield f"{one.finding.value} + {other.finding.value}"
 
 

@@ -168,6 +168,45 @@ def test_weak_is_sharp(torque_nm: float) -> None:
     assert bench.car.pushes(10.9) is (torque_nm >= 20.0)
 
 
+@pytest.mark.parametrize("torque_nm", [-40.0, nextafter(-40.0, -41.0)])
+@pytest.mark.parametrize(("pedal", "rpm"), [(34.9, 1600.0), (35.0, 1600.0), (34.9, 0.0)])
+def test_an_engine_with_little_pedal_may_just_bear_its_friction(torque_nm: float, pedal: float, rpm: float) -> None:
+    bench = Bench(COMBUSTION).say(10.0, speed=80.0, pedal_position=0.0, engine_speed=rpm)
+    bench.say(10.0, pedal_position=pedal - 0.01).say(10.0, pedal_position=pedal, drive_torque=torque_nm)
+    bench.keep(10.9).say(10.9, speed=75.0)
+    assert bench.car.no_torque(10.9) is (torque_nm < -40.0 or pedal >= 35.0 or rpm == 0.0)
+
+
+@pytest.mark.parametrize("hole_s", [0.4, 0.6])
+def test_nobody_knows_what_a_pedal_did_while_it_was_silent(hole_s: float) -> None:
+    bench = Bench(COMBUSTION).say(10.0, speed=80.0, pedal_position=0.0).say(10.0, pedal_position=60.0).keep(11.0)
+    back_s = 11.0 + hole_s
+    bench.say(back_s, speed=74.0).say(back_s, pedal_position=60.0).keep(12.2)
+    assert bench.car.no_drive(12.2) is (hole_s < 0.5)
+
+
+@pytest.mark.parametrize("at_s", [nextafter(11.5, 0.0), 11.5])
+@pytest.mark.parametrize("pedal", [nextafter(10.0, 0.0), 10.0])
+def test_an_engine_that_stands_for_longer_than_a_start_takes_ignores_the_pedal(at_s: float, pedal: float) -> None:
+    bench = Bench(COMBUSTION).say(9.9, engine_speed=0.0, pedal_position=0.0).say(10.0, pedal_position=pedal)
+    assert bench.keep(11.4).car.engine_ignores_pedal(at_s) is (at_s >= 11.5 and pedal >= 10.0)
+    assert bench.say(11.5, engine_speed=900.0, pedal_position=pedal + 0.1).car.engine_ignores_pedal(11.5) is False
+    hybrid = Bench(HYBRID).say(9.9, engine_speed=0.0, pedal_position=0.0).say(10.0, pedal_position=pedal)
+    assert hybrid.keep(11.4).car.engine_ignores_pedal(12.0) is False
+
+
+@pytest.mark.parametrize("kph", [79.0, nextafter(79.0, 80.0)])
+@pytest.mark.parametrize("pedal", [24.0, 30.0])
+def test_an_engine_drives_a_hybrid_that_answers_the_pedal(kph: float, pedal: float) -> None:
+    bench = Bench(HYBRID).say(9.9, speed=80.0, pedal_position=0.0, engine_speed=1800.0, power_connected=True)
+    bench.say(10.0, power_connected=False).say(10.0, pedal_position=pedal).keep(10.6)
+    assert bench.car.engine_drives(10.6) is True
+    bench.keep(10.7).say(10.7, speed=kph)
+    assert bench.car.engine_drives(10.7) is (kph > 79.0 or pedal < 25.0)
+    assert bench.say(10.8, engine_speed=0.0).car.engine_drives(10.8) is False
+    assert Bench(HYBRID).say(10.0, engine_speed=1800.0).car.engine_drives(10.0) is False, "at no known speed"
+
+
 def test_nobody_knows_without_speed_pedal_or_torque() -> None:
     bench = pressed().keep(11.0).say(11.0, speed=75.0)
     assert (bench.car.no_torque(11.0), bench.car.no_torque(11.5)) == (True, None), "the torque is stale"

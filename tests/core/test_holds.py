@@ -81,7 +81,7 @@ def test_limp_home_needs_its_time() -> None:
     """Of one message with readiness, so something else has to say that the drive is lost: 0.4, 0.2, and it."""
     car = Car(Propulsion.COMBUSTION, coasts=True, rests=False, ready=False).plan
     driven = driving(with_limits(car, limp_home_hold_s=0.777), seconds=1.0)
-    driven.say(engine_speed=0.0, engine_running=False, malfunction=True, drive_torque=0.0)
+    driven.say(engine_speed=0.0, engine_running=False, malfunction=True, drive_torque=0.0, pedal_position=0.0)
     assert not driven.run(1.0).incidents
     driven.say(limp_home=True)
     opened_s = at_the_deadline(driven)
@@ -206,7 +206,7 @@ def test_the_alert_speed_is_sharp_and_the_profiles(kph: float, limit_kph: float)
 @pytest.mark.parametrize("rests", [True, False])
 def test_up_to_the_start_stop_speed_a_car_that_does_not_say_so_may_have_meant_it(kph: float, rests: bool) -> None:
     driven = driving(Car(Propulsion.COMBUSTION, start_stop_kph=25.0, rests=rests, ready=False).plan, kph)
-    driven.say(engine_speed=0.0, engine_running=False, drive_torque=0.0)
+    driven.say(engine_speed=0.0, engine_running=False, drive_torque=0.0, pedal_position=0.0)
     assert bool(driven.run(2).incidents) is (rests or kph >= 25.0)
 
 

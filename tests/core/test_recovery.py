@@ -310,3 +310,14 @@ def test_a_hole_in_a_recording_closes_nothing() -> None:
     assert driven.is_in(State.ROLLING) and len(driven.incidents) == 1
     driven.say(**ALIVE)
     assert driven.run(3.5).is_in(State.RECOVERED)
+
+
+@pytest.mark.parametrize(("kph", "hole_s", "state"), [
+    (0.0, 4.9, State.DRIVING), (0.0, 5.1, State.PARKED), (60.0, 30.0, State.DRIVING),
+])  # fmt: skip
+def test_a_car_that_stood_before_a_long_hole_may_have_been_parked(kph: float, hole_s: float, state: State) -> None:
+    driven = driving(PLAN, 60.0)
+    driven.say(speed=kph)
+    driven.run(0.5)
+    driven.take(driven.responder.hole(driven.now_s + hole_s))
+    assert driven.responder.state is state

@@ -179,6 +179,7 @@ def test_a_lost_bus_takes_its_own_messages_along() -> None:
         known.heard(message, 1.0, believed=True)
         for signal in message.signals:
             known.update(signal.vss, 0.0, 1.0)
+    known.lose_bus("a bus of which the profile knows nothing")
     known.lose_bus("body")
     assert known.bus_heard_s == {"main": 1.0, "body": -inf}
     gone = {Vss.SPEED, Vss.BRAKE_PRESSED, Vss.BRAKE_FAILING, Vss.POWER_STATE, Vss.IGNITION_SWITCH}

@@ -7,6 +7,7 @@ import pytest
 
 from hardshoulder.core.vocabulary import Propulsion, Value, Vss
 from support.bench import Bench
+from support.driven import driving
 from support.plain import on_second_bus, plain_car, with_cycles
 
 COMBUSTION, HYBRID = plain_car(), plain_car(Propulsion.HYBRID)
@@ -75,10 +76,66 @@ def test_in_the_end_the_speed_has_to_have_been_heard_since() -> None:
     for spoke_s, silent in ((10.0, None), (nextafter(10.25, 0.0), None), (10.25, True), (12.9, True)):
         bench = Bench(with_cycles(COMBUSTION, {"Speed": 1.0})).say(10.0, speed=60.0).say(10.0, engine_speed=900.0)
         bench.say(spoke_s, speed=60.0)
-        assert bench.car.drive_silent(13.0) is silent, spoke_s
-        assert bench.car.drive_silent(12.9) is True
-    satellites = Bench(COMBUSTION).say(10.0, speed=60.0).say(10.0, engine_speed=900.0).say(12.8, gnss_speed=58.0)
-    assert satellites.car.drive_silent(13.0) is True
+        assert bench.car.drive_silent(10.8) is silent, spoke_s
+        assert bench.car.drive_silent(nextafter(10.8 - 1e-6, 0.0)) is True
+    satellites = Bench(COMBUSTION).say(10.0, speed=60.0).say(10.0, engine_speed=900.0).say(10.7, gnss_speed=58.0)
+    assert satellites.car.drive_silent(10.8) is True
+
+
+@pytest.mark.parametrize("at_s", [12.9, nextafter(13.0 - 1e-6, 0.0), 13.0])
+def test_a_drive_that_starts_anew_would_be_back(at_s: float) -> None:
+    bench = Bench(COMBUSTION).say(10.0, speed=60.0, engine_speed=900.0).keep(10.0).say(12.5, speed=60.0)
+    assert bench.car.silence_tells(at_s) is (at_s >= 13.0)
+    deaf = Bench(COMBUSTION).say(10.0, speed=60.0).say(10.0, engine_speed=900.0).say(10.9, speed=60.0)
+    assert deaf.car.silence_tells(at_s) is False, "nobody knows whether it goes on"
+
+
+@pytest.mark.parametrize("kph", [59.5, nextafter(59.5, 60.0)])
+@pytest.mark.parametrize("at_s", [nextafter(13.0, 0.0), 13.0])
+def test_a_part_that_starts_anew_would_be_back(at_s: float, kph: float) -> None:
+    car = slower(60.0).say(12.8, power_connected=True).say(12.8, speed=kph).car
+    assert car.silence_tells(at_s) is (at_s >= 13.0 and kph <= 59.5)
+    assert slower(50.0).car.silence_tells(13.5) is False, "and then it is silent as a whole, at no known speed"
+
+
+def faltering(pedal: float, lost_kph: float, seconds: float) -> Bench:
+    """A car that keeps 60 km/h until 10 s, loses so much until its drive falls silent, and 0.5 km/h from then on."""
+    bench = Bench(COMBUSTION).say(9.0, speed=60.0, pedal_position=0.0)
+    bench.say(9.5, speed=60.0, engine_speed=900.0, pedal_position=pedal).say(10.0, speed=60.0, pedal_position=pedal)
+    end_s = 10.0 + seconds
+    for tenth in range(1, round(seconds * 10)):
+        bench.say(
+            10.0 + tenth / 10, speed=60.0 - lost_kph * tenth / 10 / seconds, pedal_position=pedal + 0.1 * (tenth % 2)
+        )
+    bench.say(end_s, speed=60.0 - lost_kph).say(end_s, engine_speed=900.0, pedal_position=pedal)
+    return bench.say(end_s + 0.8, speed=60.0 - lost_kph - 0.5)
+
+
+@pytest.mark.parametrize(
+    ("pedal", "lost_kph", "seconds", "tells"),
+    [
+        (25.0, 1.5, 1.0, True),
+        (24.9, 1.5, 1.0, False),  # a pedal that hardly asks
+        (25.0, 1.0, 0.6, True),
+        (25.0, 0.9, 0.6, False),  # no more than a speed signal trembles
+        (25.0, 2.0, 2.4, False),  # a hill begins
+        (25.0, 9.0, 1.0, True),
+        (25.0, 3.0, 2.0, True),
+        (25.0, 6.0, 6.0, False),  # a long hill
+    ],
+)
+def test_what_failed_before_it_fell_silent_does_not_start_anew(
+    pedal: float, lost_kph: float, seconds: float, tells: bool
+) -> None:
+    bench = faltering(pedal, lost_kph, seconds)
+    now_s = 10.0 + seconds + 0.8
+    assert bench.car.silence_tells(now_s) is tells
+    assert bench.say(now_s, speed=60.0 - lost_kph - 0.4).car.silence_tells(now_s) is False, "and goes on getting slower"
+
+
+def test_a_brake_that_is_heard_after_the_pedal_takes_nothing_back() -> None:
+    bench = faltering(30.0, 3.0, 1.0).say(11.8, brake_pressed=False)
+    assert bench.car.silence_tells(11.8) is True
 
 
 def test_the_silence_of_one_bus_needs_another_that_speaks_and_no_living_drive() -> None:
@@ -144,4 +201,32 @@ def test_the_next_silence_is_never_after_the_true_one() -> None:
     assert bench.car.next_silence(10.4) == 10.5, "early, which is harmless"
     assert bench.car.next_silence(10.5) == 10.9
     assert bench.car.next_silence(10.9) == 11.4
-    assert bench.car.next_silence(11.4) == inf
+    assert bench.car.next_silence(11.4) == 13.4, "and when a drive that starts anew would be back"
+    assert bench.car.next_silence(13.4) == inf
+
+
+DYING: dict[str, Value] = {"drive_torque": 0.0, "drive_ready": False}
+
+
+@pytest.mark.parametrize(("says", "opens_after_s"), [(DYING, 3.0), ({"supply_voltage": 8.0}, 0.8)])
+def test_the_last_word_of_a_drive_and_its_silence_are_one_witness(says: dict[str, Value], opens_after_s: float) -> None:
+    """What starts anew may say anything before; what another unit says is another matter."""
+    driven = driving(COMBUSTION)
+    driven.say(**says)
+    driven.run(1.0)
+    assert not driven.incidents
+    heard_s = driven.now_s
+    driven.muted |= {"Engine", "Drive"}
+    driven.run(4.0)
+    assert driven.incident.opened_at_s == pytest.approx(heard_s + opens_after_s, abs=0.1)
+
+
+def test_silence_ends_with_a_word() -> None:
+    driven = driving(COMBUSTION)
+    driven.muted |= {"Engine", "Drive"}
+    driven.run(1.5)
+    assert [watch.active for watch in driven.responder.findings] == [True]
+    driven.muted.clear()
+    driven.run(0.2)
+    assert not driven.responder.findings
+    assert not driven.run(5.0).incidents

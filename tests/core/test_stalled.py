@@ -104,7 +104,7 @@ def test_the_lamp_of_the_diagnosis_counts_while_it_is_new(before_s: float, count
     driven = driving(car)
     driven.say(malfunction=True)
     driven.run(0.3 + before_s)
-    driven.say(engine_speed=0.0, engine_running=False, drive_torque=0.0, limp_home=True)
+    driven.say(engine_speed=0.0, engine_running=False, drive_torque=0.0, limp_home=True, pedal_position=0.0)
     driven.run(2)
     assert bool(driven.incidents) is counts
 
@@ -113,7 +113,7 @@ def test_a_lamp_that_was_lit_before_anybody_looked_is_old() -> None:
     driven = Driven(Car(Propulsion.COMBUSTION, coasts=True, rests=False, ready=False).plan)
     driven.say(speed=100.0, malfunction=True)
     driven.run(2)
-    driven.say(engine_speed=0.0, engine_running=False, drive_torque=0.0, limp_home=True)
+    driven.say(engine_speed=0.0, engine_running=False, drive_torque=0.0, limp_home=True, pedal_position=0.0)
     assert not driven.run(3).incidents
 
 

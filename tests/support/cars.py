@@ -85,12 +85,12 @@ class Car:
         if F.SWITCHED_OFF in held:
             held.discard(F.POWER_LOST)
         drive = {"ready": F.DRIVE_NOT_READY not in said, "pushing": pushing, "turning": F.ENGINE_STOPPED not in said}
-        weights = {
-            finding: self.weight(finding) / (2 if self.contradicted(finding, **drive) else 1) for finding in held
-        }
+        denied = {finding for finding in held if self.contradicted(finding, **drive)}
+        weights = {finding: self.weight(finding) / (2 if finding in denied else 1) for finding in held}
         heaviest: dict[str, float] = {}
         for finding, weight in weights.items():
-            heaviest[MESSAGE[finding]] = max(weight, heaviest.get(MESSAGE[finding], 0.0))
+            witness = "denied" if finding in denied else MESSAGE[finding]
+            heaviest[witness] = max(weight, heaviest.get(witness, 0.0))
         if not held & OPENS or round(sum(heaviest.values()), 6) < 1.0:
             return None
         in_order = [finding for finding in Finding if finding in held]

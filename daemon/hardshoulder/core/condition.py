@@ -7,7 +7,8 @@ from collections.abc import Callable
 from math import inf
 
 from hardshoulder.core.hold import Hold
-from hardshoulder.core.pedal import Unanswered, WeakestCar
+from hardshoulder.core.motion import Motion
+from hardshoulder.core.pedal import RESTARTS_WITHIN_S, Slackening, Unanswered, WeakestCar
 from hardshoulder.core.plan import CarPlan, MessagePlan
 from hardshoulder.core.signals import Senses
 from hardshoulder.core.vocabulary import DRIVE_EVIDENCE, WHEELS, Propulsion, Value, Vss
@@ -19,7 +20,12 @@ SLOWER_KPH = 0.5
 HILL_MARGIN_KPH = 3.0
 HILL_PEDAL_PERCENT = 10.0
 FLOORED_PERCENT = 95.0
-_STANDING_KPH = 5.0
+FRICTION_PERCENT = 35.0
+FRICTION_NM = -40.0
+QUIET_AFTER_S = 0.8
+FALTERED_KPH = 1.0
+FALTERED_KPH_PER_S = 1.5
+FALTERED_WITHIN_S = 2.5
 _STALE_CYCLES = 4
 _ROUNDING_S = 1e-6
 _ABOUT_THE_PEDAL = frozenset({Vss.PEDAL_POSITION, Vss.DRIVE_TORQUE, Vss.BRAKE_PRESSED, Vss.SELECTED_GEAR})
@@ -40,20 +46,22 @@ class Condition:
         self.drive_stale_s = max(
             (s.stale_after_s for m in drive for s in m.signals if s.vss in DRIVE_EVIDENCE), default=inf
         )
+        self._reset_s = max(self._limits.drive_silent_after_s, self.drive_stale_s)
         self.drive_heard_kph: float | None = None
         self._bus_limits_s = {bus: self._bus_limit_s(bus) for bus in self.plan.buses}
         self._silence_s = inf
         self._pedal = Unanswered()
         self._torque = Unanswered()
         self._weakest = WeakestCar()
-        self._doubt = Hold(self._limits.motion_doubted_after_s)
-        self._satellites_moved = False
-        self._axles = [[vss for vss in axle if vss in senses.signals] for axle in (WHEELS[:2], WHEELS[2:])]
+        self._slackens = Slackening()
+        self._cut_off = Unanswered()
+        self._engine_ignores = Hold(RESTARTS_WITHIN_S)
+        self._motion = Motion(senses)
         self._chores = {m.name: self._chores_of(m) for m in self.plan.messages}
 
     def _chores_of(self, message: MessagePlan) -> tuple[Callable[[float], None], ...]:
         carried = {signal.vss for signal in message.signals}
-        chores = ((_ABOUT_THE_PEDAL, self._note_pedal), (_ABOUT_MOTION, self._note_motion))
+        chores = ((_ABOUT_THE_PEDAL, self._note_pedal), (_ABOUT_MOTION, self._motion.note))
         return tuple(chore for signals, chore in chores if signals & carried)
 
     def _bus_limit_s(self, bus: str) -> float:
@@ -77,13 +85,35 @@ class Condition:
             chore(at_s)
 
     def _note_pedal(self, at_s: float) -> None:
+        if self._pedal_is_back(at_s):
+            self._forget_pedal()
         speed_kph, asked = self.senses.motion_kph(at_s), self._asked_percent(at_s)
-        pressed = asked >= self._limits.no_drive_pedal_percent
+        pressed = asked >= self._limits.no_drive_pedal_percent and not self._motion.spins
+        asks = asked >= HILL_PEDAL_PERCENT
         self._pedal.update(pressed, at_s, speed_kph)
+        self._torque.update(pressed and self._gives_nothing(asked, at_s), at_s, speed_kph)
+        cut_off = self.senses.truth(Vss.POWER_CONNECTED, at_s) is False
+        self._cut_off.update(pressed and cut_off, at_s, speed_kph)
+        if self.senses.value(Vss.PEDAL_POSITION, at_s) is not None:
+            # A pedal that fell silent with the drive does not take back what it said before.
+            self._slackens.update(pressed, at_s, speed_kph)
+        self._weakest.update(asked if asks else None, at_s, speed_kph)
+        self._engine_ignores.update(asks and self.engine_turns(at_s) is False, at_s)
+
+    def _pedal_is_back(self, at_s: float) -> bool:
+        """Nobody knows what a pedal did while it was silent."""
+        pedal = self.senses.signals.get(Vss.PEDAL_POSITION)
+        return pedal is not None and self.senses.hearing[pedal.message.name].back_s == at_s
+
+    def _gives_nothing(self, asked: float, at_s: float) -> bool:
+        """Whether the drive gives less than any pedal asks for.
+
+        With little pedal a cold engine may just bear its own friction, but it does not hold the car back.
+        """
         torque_nm = self.senses.number(Vss.DRIVE_TORQUE, at_s)
-        weak = torque_nm is not None and torque_nm < self._limits.no_torque_below_nm
-        self._torque.update(pressed and weak, at_s, speed_kph)
-        self._weakest.update(asked if asked >= HILL_PEDAL_PERCENT else None, at_s, speed_kph)
+        engine = self.plan.propulsion is Propulsion.COMBUSTION and self.engine_turns(at_s) is True
+        limit_nm = FRICTION_NM if engine and asked < FRICTION_PERCENT else self._limits.no_torque_below_nm
+        return torque_nm is not None and torque_nm < limit_nm
 
     def _asked_percent(self, at_s: float) -> float:
         """How far the pedal is down, in a gear in which the car should answer; 0 where the brake explains it all."""
@@ -97,48 +127,24 @@ class Condition:
         pedal = self.senses.signals[Vss.PEDAL_POSITION]
         return float(pedal.value) < FLOORED_PERCENT and at_s >= pedal.changed_s + self._limits.pedal_hangs_after_s
 
-    def _note_motion(self, at_s: float) -> None:
-        satellites_kph = self.senses.number(Vss.GNSS_SPEED, at_s)
-        speed_kph = self.senses.motion_kph(at_s)
-        if satellites_kph is not None and satellites_kph >= 2 * _STANDING_KPH:
-            self._satellites_moved = True
-        elif speed_kph is not None and speed_kph < self._limits.standstill_below_kph:
-            self._satellites_moved = False
-        self._doubt.update(self._contradicts_motion(satellites_kph, speed_kph, at_s), at_s)
-
-    def _contradicts_motion(self, satellites_kph: float | None, speed_kph: float | None, at_s: float) -> bool:
-        """Wheels that turn on a dynamometer, in snow or in the air; and a selector in PARK.
-
-        Satellites that lost the car in a tunnel say zero too: they are heard only while they have not
-        seen it move since it last stood.
-        """
-        if speed_kph is None or speed_kph < self._limits.alert_above_kph:
-            return False
-        if self.senses.value(Vss.SELECTED_GEAR, at_s) == "PARK":
-            return True
-        if satellites_kph is not None and satellites_kph < _STANDING_KPH and not self._satellites_moved:
-            return True
-        return any(self._stands(axle, at_s) for axle in self._axles)
-
-    def _stands(self, axle: list[Vss], at_s: float) -> bool:
-        speeds = [self.senses.number(wheel, at_s) for wheel in axle]
-        return bool(speeds) and all(kph is not None and abs(kph) < _STANDING_KPH for kph in speeds)
-
     def forget(self) -> None:
         """A hole in what we saw."""
         self.drive_heard_kph = None
-        self._pedal.update(False, 0.0, None)
-        self._torque.update(False, 0.0, None)
+        self._forget_pedal()
+        self._motion.forget()
+
+    def _forget_pedal(self) -> None:
+        for unanswered in (self._pedal, self._torque, self._cut_off):
+            unanswered.update(False, 0.0, None)
+        self._slackens.update(False, 0.0, None)
         self._weakest.update(None, 0.0, None)
-        self._doubt.update(False, 0.0)
+        self._engine_ignores.update(False, 0.0)
 
     # What follows from it -------------------------------------------------------------------
 
     def moving_kph(self, now_s: float) -> float | None:
         """How fast the car really goes; None when unknown, or when other sources contradict the wheels."""
-        if self._doubt.update(self._doubt.since_s is not None, now_s):
-            return None
-        return self.senses.motion_kph(now_s)
+        return self._motion.kph(now_s)
 
     def power_up(self, now_s: float) -> bool | None:
         """Whether the power mode is one in which a car drives."""
@@ -189,6 +195,22 @@ class Condition:
         torque_nm = self.senses.number(Vss.DRIVE_TORQUE, now_s)
         return torque_nm is not None and torque_nm >= self._limits.no_torque_below_nm
 
+    def engine_ignores_pedal(self, now_s: float) -> bool:
+        """Whether the engine stands though the pedal has asked for longer than any start takes.
+
+        A hybrid may drive without it.
+        """
+        held = self._engine_ignores.update(self._engine_ignores.since_s is not None, now_s)
+        return held and self.plan.propulsion is Propulsion.COMBUSTION
+
+    def engine_drives(self, now_s: float) -> bool:
+        """Whether a hybrid's engine may drive the car without its battery: it turns, and the car answers the pedal."""
+        speed_kph = self.senses.motion_kph(now_s)
+        if self.engine_turns(now_s) is not True or speed_kph is None:
+            return False
+        lost_kph = self._cut_off.lost_kph(now_s, self._limits.no_torque_hold_s, speed_kph)
+        return lost_kph is None or lost_kph < self._limits.no_torque_loss_kph
+
     def says_ready(self, now_s: float) -> bool:
         """Whether the drive says that it answers the pedal."""
         return self.senses.truth(Vss.DRIVE_READY, now_s) is True
@@ -234,32 +256,56 @@ class Condition:
     def drive_silent(self, now_s: float) -> bool | None:
         """Every message of the drive is overdue while the speed still comes in and does not rise.
 
-        A car that gets faster is driven, whatever its drive's messages do. And in the end the speed has to have
+        A car that gets faster is driven, whatever its drive's messages do. And after a while the speed has to have
         been heard since: a slow speed that counts for seconds would outlive a plug that was pulled.
         Where some of the drive still speaks, see `_partly_silent`.
         """
-        heard_s = max((hearing.present_s for hearing in self._drive.values()), default=-inf)
+        heard_s = self._drive_heard_s()
         speed_kph, before_kph = self.senses.motion_kph(now_s), self.drive_heard_kph
         if heard_s == -inf or speed_kph is None or before_kph is None:
             return None
         if now_s < heard_s + self.drive_stale_s:
-            return self._partly_silent(now_s, speed_kph)
-        waited = now_s + _ROUNDING_S >= heard_s + max(self._limits.drive_silent_after_s, self.drive_stale_s)
+            return self._partly_silent(now_s, self.drive_stale_s)
+        waited = now_s + _ROUNDING_S >= heard_s + max(QUIET_AFTER_S, self.drive_stale_s)
         if waited and self._motion_heard_s() < heard_s + self.drive_stale_s / 2:
             return None
         return speed_kph <= before_kph + SAME_SPEED_KPH
 
-    def _partly_silent(self, now_s: float, speed_kph: float) -> bool:
+    def silence_tells(self, now_s: float) -> bool:
+        """Whether a silent drive is dead and not just starting anew: it would be back, or it had failed before."""
+        heard_s = self._drive_heard_s()
+        if now_s < heard_s + self.drive_stale_s:
+            return self._partly_silent(now_s, self._reset_s)
+        waited = now_s + _ROUNDING_S >= heard_s + self._reset_s
+        return (waited and self.senses.motion_kph(now_s) is not None) or self._faltered(heard_s, now_s)
+
+    def _drive_heard_s(self) -> float:
+        return max((hearing.present_s for hearing in self._drive.values()), default=-inf)
+
+    def _partly_silent(self, now_s: float, overdue_s: float) -> bool:
         """One of the drive's messages is overdue, the car gets slower, and no other says that the drive answers.
 
         A traction battery goes on saying that it is connected to a drive that is dead.
         """
-        if self.says_ready(now_s) or self.engine_turns(now_s) is True:
+        speed_kph = self.senses.motion_kph(now_s)
+        if speed_kph is None or self.says_ready(now_s) or self.engine_turns(now_s) is True:
             return False
         return any(
-            -inf < hearing.present_s <= now_s - self.drive_stale_s and speed_kph <= self._heard_kph[name] - SLOWER_KPH
+            -inf < hearing.present_s + overdue_s <= now_s and speed_kph <= self._heard_kph[name] - SLOWER_KPH
             for name, hearing in self._drive.items()
         )
+
+    def _faltered(self, heard_s: float, now_s: float) -> bool:
+        """The car began to get slower under a pressed pedal just before the drive's last word, and still does.
+
+        A control unit whose supply fails lets the drive go first and falls silent later; one that starts anew
+        falls silent out of good health.
+        """
+        before_kph, speed_kph = self.drive_heard_kph, self.senses.motion_kph(now_s)
+        if before_kph is None or speed_kph is None or speed_kph > before_kph - SLOWER_KPH:
+            return False
+        lost_kph = self._slackens.lost_kph(heard_s, FALTERED_WITHIN_S, before_kph)
+        return lost_kph >= max(FALTERED_KPH, FALTERED_KPH_PER_S * self._slackens.lasts_s(heard_s))
 
     def _motion_heard_s(self) -> float:
         senses = [self.senses.signals.get(vss) for vss in (Vss.SPEED, Vss.GNSS_SPEED)]
@@ -288,9 +334,10 @@ class Condition:
         """A time at which the drive or a bus may have been silent for too long; never after the true one."""
         if self._silence_s <= now_s:
             ends = [at_s + self._bus_limits_s[bus] for bus, at_s in self.senses.bus_heard_s.items()]
-            ends += [hearing.present_s + self.drive_stale_s for hearing in self._drive.values()]
+            for hearing in self._drive.values():
+                ends += [hearing.present_s + self.drive_stale_s, hearing.present_s + self._reset_s]
             self._silence_s = min((at_s for at_s in ends if at_s > now_s), default=inf)
-        return min(self._silence_s, self._doubt.deadline_after(now_s))
+        return min(self._silence_s, self._motion.deadline_after(now_s))
 
 
 def _up(state: Value | None) -> bool | None:

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hardshoulder.core.actions import Finding
-from hardshoulder.core.condition import Condition, opposite
+from hardshoulder.core.condition import QUIET_AFTER_S, Condition, opposite
 from hardshoulder.core.plan import CarPlan, Thresholds
 from hardshoulder.core.vocabulary import DRIVE_EVIDENCE, Propulsion, Value, Vss
 
@@ -93,9 +93,8 @@ def _pushes_or_ready(car: Condition, now_s: float) -> bool:
     return car.pushes(now_s) or car.says_ready(now_s)
 
 
-def _pushes_or_turns(car: Condition, now_s: float) -> bool:
-    """A hybrid's engine may drive the car without its battery."""
-    return car.pushes(now_s) or car.engine_turns(now_s) is True
+def _pushes_or_engine_drives(car: Condition, now_s: float) -> bool:
+    return car.pushes(now_s) or car.engine_drives(now_s)
 
 
 def _nothing(_car: Condition, _now_s: float) -> bool:
@@ -178,11 +177,11 @@ RULES: tuple[Rule, ...] = (
     Rule(
         Finding.CONTACTORS_OPEN, (Vss.POWER_CONNECTED,), _is(Vss.POWER_CONNECTED, False),
         lambda t, _: t.contactors_open_hold_s, _weight(0.0, 1.0, 1.0),
-        against=_pushes_or_turns, against_words="drive pushing, or engine running",
+        against=_pushes_or_engine_drives, against_words="drive pushing, or engine driving",
     ),
     Rule(
         Finding.ENGINE_STOPPED, (Vss.ENGINE_RUNNING, Vss.ENGINE_SPEED), _engine_stopped,
-        lambda t, _: t.engine_stopped_hold_s, _engine_weight,
+        lambda t, _: t.engine_stopped_hold_s, _engine_weight, certain=Condition.engine_ignores_pedal,
         against=_pushes_or_ready, against_words="drive ready, or pushing",
     ),
     Rule(
@@ -201,8 +200,8 @@ RULES: tuple[Rule, ...] = (
     ),
     Rule(
         Finding.DRIVE_SILENT, DRIVE_EVIDENCE, Condition.drive_silent,
-        lambda t, car: max(0.0, t.drive_silent_after_s - car.drive_stale_s), _weight(1.0, 1.0, 1.0), timed=True,
-        context=(Vss.SPEED,),
+        lambda _, car: max(0.0, QUIET_AFTER_S - car.drive_stale_s), _weight(0.5, 0.5, 0.5), timed=True,
+        context=(Vss.SPEED,), certain=Condition.silence_tells,
     ),
     Rule(
         Finding.SUPPLY_COLLAPSED, (Vss.SUPPLY_VOLTAGE,), _supply_collapsed,

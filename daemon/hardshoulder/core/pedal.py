@@ -5,6 +5,12 @@ from math import ceil
 ANSWERS_WITHIN_S = 0.7
 """No drive takes longer from a pressed pedal to a push: a change of gear, the start of an engine that rested."""
 
+RESTARTS_WITHIN_S = 1.5
+"""An engine that rested turns by then, a cold one too."""
+
+_SAME_SPEED_KPH = 0.5
+_PLUNGES_MPS2 = 6.0
+_MARGIN_MPS = 5.0
 _WEAKEST_W_PER_KG = 25.0
 _ROLLING = 0.013
 _DRAG_PER_M = 3.2e-4
@@ -17,7 +23,10 @@ _STEP_S = 0.1
 
 
 class Unanswered:
-    """A pedal that is down while something does not answer it: since when, and from which speed."""
+    """A pedal that is down while something does not answer it: since when, and from which speed.
+
+    What loses speed quicker than a lost drive explains was braked, or its wheels grip again: that begins anew.
+    """
 
     __slots__ = ("kph", "since_s")
 
@@ -29,14 +38,44 @@ class Unanswered:
         """Takes what holds now."""
         if not unanswered:
             self.since_s = self.kph = None
-        elif self.since_s is None:
+        elif self.since_s is None or self._plunged(now_s, speed_kph):
             self.since_s, self.kph = now_s, speed_kph
+
+    def _plunged(self, now_s: float, speed_kph: float | None) -> bool:
+        if self.since_s is None or self.kph is None or speed_kph is None:
+            return False
+        return self.kph - speed_kph > (_PLUNGES_MPS2 * (now_s - self.since_s) + _MARGIN_MPS) * _KPH_PER_MPS
 
     def lost_kph(self, now_s: float, hold_s: float, speed_kph: float) -> float | None:
         """What the car has lost since; None while that has not lasted hold_s."""
         if self.since_s is None or self.kph is None or now_s < self.since_s + hold_s:
             return None
         return self.kph - speed_kph
+
+
+class Slackening:
+    """A car that gets slower under a pressed pedal: since when, and from which speed."""
+
+    __slots__ = ("_from_s", "_kph")
+
+    def __init__(self) -> None:
+        self._kph: float | None = None
+        self._from_s = 0.0
+
+    def update(self, pressed: bool, at_s: float, speed_kph: float | None) -> None:
+        """Takes what holds now."""
+        if not pressed or speed_kph is None:
+            self._kph = None
+        elif self._kph is None or speed_kph > self._kph - _SAME_SPEED_KPH:
+            self._kph, self._from_s = max(speed_kph, self._kph or 0.0), at_s
+
+    def lost_kph(self, at_s: float, within_s: float, speed_kph: float) -> float:
+        """What the car had lost by then, if it kept its speed until within_s before."""
+        return 0.0 if self._kph is None or at_s > self._from_s + within_s else self._kph - speed_kph
+
+    def lasts_s(self, at_s: float) -> float:
+        """For how long it had been getting slower by then."""
+        return at_s - self._from_s
 
 
 class WeakestCar:

@@ -20,6 +20,8 @@ SAMPLES_PROTECTED = 2
 SAMPLES_UNPROTECTED = 3
 
 _ROUNDING = 1e-9
+_CONTRADICTED, _SILENT = "", " "
+"""In place of a source: no message has such a name."""
 
 
 class Watch:
@@ -33,7 +35,8 @@ class Watch:
         self._weight = rule.weight(car.plan)
         self._car = car
         self._hold = Hold(rule.hold_s(limits, car))
-        self._clear = Hold(limits.clear_after_s)
+        # Silence ends with a word.
+        self._clear = Hold(0.0 if rule.timed else limits.clear_after_s)
         self.active = False
         self.samples = 0
         self.source = ""
@@ -88,10 +91,14 @@ class Watch:
         message = self._car.senses.signals[Vss(self.begun.signal)].message
         return SAMPLES_UNPROTECTED if message.checksum is None else SAMPLES_PROTECTED
 
+    def contradicted(self, now_s: float) -> bool:
+        """Whether something speaks against it."""
+        return self.rule.against(self._car, now_s)
+
     def weight(self, now_s: float) -> float:
         """What it counts, as things stand."""
         whole = CONCLUSIVE if self.rule.certain(self._car, now_s) else self._weight
-        return whole * (CONTRADICTED if self.rule.against(self._car, now_s) else 1.0)
+        return whole * (CONTRADICTED if self.contradicted(now_s) else 1.0)
 
     def reset(self) -> None:
         """Forgets what it saw."""
@@ -166,7 +173,8 @@ class Rules:
         if not rule.moving:
             return True
         speed_kph = self._car.moving_kph(now_s)
-        floor_kph = self._engine_floor_kph if rule.finding is Finding.ENGINE_STOPPED else self._plain_floor_kph
+        may_rest = rule.finding is Finding.ENGINE_STOPPED and not self._car.engine_ignores_pedal(now_s)
+        floor_kph = self._engine_floor_kph if may_rest else self._plain_floor_kph
         return speed_kph is not None and speed_kph >= floor_kph
 
     def _may_stall(self, now_s: float) -> bool:
@@ -195,14 +203,26 @@ class Rules:
         return next(heavy, active[0] if active else None)
 
     def conclusive(self, now_s: float) -> bool:
-        """Whether the active findings weigh enough together: of each source only its heaviest counts."""
+        """Whether the active findings weigh enough together: of each source only its heaviest counts.
+
+        So it is with those that are contradicted: what speaks against one of them speaks against them all. And what
+        a control unit said last is one witness with its silence: a unit that starts anew may say anything before.
+        """
         active = self.active
         if not any(watch.rule.opens for watch in active):
             return False
         by_source: dict[str, float] = {}
         for watch in active:
-            by_source[watch.source] = max(by_source.get(watch.source, 0.0), watch.weight(now_s))
+            witness = self._witness(watch, now_s)
+            by_source[witness] = max(by_source.get(witness, 0.0), watch.weight(now_s))
         return sum(by_source.values()) >= CONCLUSIVE - _ROUNDING
+
+    def _witness(self, watch: Watch, now_s: float) -> str:
+        if watch.contradicted(now_s):
+            return _CONTRADICTED
+        hearing = self._car.senses.hearing[watch.source]
+        silent = watch.rule.timed or now_s >= hearing.present_s + hearing.overdue_after_s
+        return _SILENT if silent else watch.source
 
     def next_deadline(self, now_s: float) -> float:
         """When time alone changes a finding."""

@@ -138,6 +138,8 @@ class Senses:
 
     def lose_bus(self, bus: str) -> None:
         """We cannot hear this bus any more: its silence says nothing about the car."""
+        if bus not in self.bus_heard_s:
+            return
         self.bus_heard_s[bus] = -inf
         for message in self.plan.messages:
             if message.bus == bus:
