@@ -1,1 +1,1 @@
-"""The serial link between the Linux module and the vehicle's microcontroller; nothing is built here yet."""
+"""The serial link between the Linux module and the vehicle's microcontroller; docs/PROTOCOL.md is its contract."""
