@@ -14,13 +14,14 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from hardshoulder import __version__
-from hardshoulder.core.actions import Action, Lease, Notify, Report, ReportStatus, Transmit
+from hardshoulder.core.actions import Action, HazardState, Lease, Notify, Report, ReportStatus, Transmit
 from hardshoulder.core.frame import Frame, id_text
 from hardshoulder.core.permit import Permit, Refusal
 from hardshoulder.core.responder import Responder
 from hardshoulder.edge.courier import Clock, Courier, StatusReport
 from hardshoulder.edge.links import Links
 from hardshoulder.edge.notice import Cabin
+from hardshoulder.edge.tended import QUIET, Wish
 from hardshoulder.edge.trial import Trial
 from hardshoulder.plan_cache import Bundle
 from hardshoulder.settings import Identity
@@ -33,6 +34,7 @@ STOP_WITHIN_S = 2.0
 
 # No car was ever driven before this; a wall clock that says so has not been set yet.
 _CLOCK_TRUSTED_FROM = datetime(2026, 1, 1, tzinfo=UTC)
+_ASKED_FOR = frozenset({HazardState.REQUESTED, HazardState.CONFIRMED, HazardState.UNCONFIRMED})
 _LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
 
 
@@ -58,6 +60,7 @@ class Daemon:
         self._trial = Trial(bundle.candidate, _say)
         self._courier = self._make_courier()
         self._refused: Refusal | None = None
+        self._lease_until_s = QUIET.lease_until_s
         self._status: ReportStatus | None = None
         self._status_due_s = 0.0
         self._stop = False
@@ -121,6 +124,7 @@ class Daemon:
         for bus in lost:
             self._decided(self._responder.lost_bus(bus, now_s))
         self._decided(self._responder.tick(now_s))
+        self._links.keep_alive(self._wish(), now_s)
         self._links.open_missing(now_s)
         self._trial.follow(lost, now_s)
         if self._status is not None and now_s >= self._status_due_s:
@@ -140,6 +144,19 @@ class Daemon:
     def _on_lease(self, action: Lease) -> None:
         self._refused = None
         self._permit.open_until(action.until_s)
+        self._lease_until_s = action.until_s
+        # A microcontroller has a permit of its own, which has to be open before the first frame comes.
+        self._links.keep_alive(self._wish(), time.monotonic())
+
+    def _wish(self) -> Wish:
+        """What a microcontroller is to keep up when we fall silent; in monitor mode nothing."""
+        if not self._bundle.settings.armed:
+            return QUIET
+        incident = self._responder.incident
+        if incident is None:
+            return QUIET._replace(lease_until_s=self._lease_until_s)
+        hazards = incident.hazards
+        return Wish(True, hazards in _ASKED_FOR, hazards is HazardState.CONFIRMED, self._lease_until_s)
 
     def _on_transmit(self, action: Transmit) -> None:
         frame, now_s = action.frame, time.monotonic()

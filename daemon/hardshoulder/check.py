@@ -114,11 +114,24 @@ def _missing_device(bus: BusSettings) -> Iterator[str]:
         yield f"bus {bus.name}: there is no network interface {channel}"
     elif interface == "slcan" and (problem := _not_serial(Path(channel.split("@")[0]))):
         yield f"bus {bus.name}: {problem}"
+    elif interface == "bridge":
+        yield from _missing_port(bus, channel)
     elif interface not in ("socketcan", "slcan"):
         import can  # on demand: it imports slowly, and most cars do without
 
         if interface not in can.interfaces.VALID_INTERFACES:
             yield f"bus {bus.name}: python-can has no interface {interface}"
+
+
+def _missing_port(bus: BusSettings, channel: str) -> Iterator[str]:
+    from hardshoulder.edge.bridge_bus import split_port  # on demand: few cars have one
+
+    try:
+        problem = _not_serial(Path(split_port(channel)[0]))
+    except ValueError as error:
+        problem = str(error)
+    if problem:
+        yield f"bus {bus.name}: {problem}"
 
 
 def _not_serial(device: Path) -> str | None:

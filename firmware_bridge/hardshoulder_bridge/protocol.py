@@ -3,7 +3,7 @@
 from enum import IntEnum, IntFlag
 
 VERSION = 1
-HASH = bytes.fromhex("3b7d47635fae5919")
+HASH = bytes.fromhex("7f7386a16008f766")
 """The first 8 bytes of the SHA-256 of docs/PROTOCOL.md, down to "End of what is hashed"."""
 
 BODY_MIN, BODY_MAX = 6, 250
@@ -14,8 +14,10 @@ REPORT_CREDIT = 64
 COMMAND_WINDOW = 8
 HEARTBEAT_EVERY_S = 0.1
 HELLO_EVERY_S = 0.1
+ANSWER_WITHIN_S = 2.0
+"""For a WELCOME; boards that reboot when the port is opened need some of it."""
 BOARD_SILENT_AFTER_S = 1.0
-RETRY_AFTER_S = (0.02, 0.04, 0.08, 0.16, 0.16)
+RETRY_AFTER_S = (0.02, 0.04, 0.08, 0.16, 0.32)
 NO_END_MS = 0xFFFF_FFFF
 """A lease until told otherwise."""
 UNKNOWN_MV = 0xFFFF

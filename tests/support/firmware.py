@@ -108,12 +108,15 @@ def c_permit(can_id: int, data: bytes, *, opened: bool = True) -> int:
 
 
 class Board:
-    """The whole bridge at a time of the test's own. now_s begins at 0; `run` lets it pass in steps of a millisecond."""
+    """The whole bridge, just started, at a time of the test's own.
 
-    def __init__(self) -> None:
+    There is one, so a new object ends the one before.
+    """
+
+    def __init__(self, now_s: float = 0.0) -> None:
         self._library = library()
         self._library.host_reset()
-        self._now_us = 0
+        self._now_us = round(now_s * 1e6)
 
     @property
     def now_s(self) -> float:
@@ -147,7 +150,8 @@ class Board:
     def said(self) -> bytes:
         """Bytes to Linux since the last call."""
         out = ctypes.create_string_buffer(LINE)
-        return out.raw[: self._library.host_uart_out(out, len(out))]
+        size = self._library.host_uart_out(out, len(out))
+        return out.raw[:size]
 
     def limit_line(self, size: int) -> None:
         """The line takes so many bytes until `said` empties it."""

@@ -2,6 +2,7 @@
 
 `socketcan:can0`          a raw socket with a kernel filter for the wanted ids
 `slcan:/dev/ttyACM0`      a serial adapter (CANable, USBtin), through python-can
+`bridge:/dev/ttyS1@921600` the vehicle's microcontroller on a serial port (edge/bridge_bus.py)
 `<interface>:<channel>`   any other interface of python-can, by its name there
 """
 
@@ -267,6 +268,10 @@ def open_bus(name: str, url: str, ids: frozenset[int], bitrate: int | None = Non
     interface, channel = split_url(url)
     if interface == "socketcan":
         return SocketCanBus(name, channel, ids)
+    if interface == "bridge":
+        from hardshoulder.edge.bridge_bus import BridgeBus  # on demand: few cars have one
+
+        return BridgeBus(name, channel, ids)
     return _open_python_can(name, interface, channel, ids, bitrate)
 
 

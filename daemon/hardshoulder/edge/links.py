@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from hardshoulder.core.frame import Frame
 from hardshoulder.edge.bus import Bus, BusError, open_bus
+from hardshoulder.edge.tended import TendedBus, Wish
 from hardshoulder.settings import BusSettings
 
 log = logging.getLogger("hardshoulder.bus")
@@ -20,6 +21,7 @@ class _Link:
     settings: BusSettings
     ids: frozenset[int]
     bus: Bus | None = None
+    up: bool = False
     retry_at_s: float = 0.0
     complaint: str = ""
 
@@ -37,8 +39,8 @@ class Links:
 
     @property
     def up(self) -> dict[str, bool]:
-        """Which buses are open."""
-        return {name: link.bus is not None for name, link in self._links.items()}
+        """Which buses are open, and answered where there is somebody to answer."""
+        return {name: link.up for name, link in self._links.items()}
 
     def open_missing(self, now_s: float) -> None:
         """Tries to open what is closed, each at its own pace."""
@@ -54,8 +56,15 @@ class Links:
             self._complain(link, str(error), now_s)
             return
         self.selector.register(link.bus, selectors.EVENT_READ, link)
-        link.complaint = ""
-        log.info("bus=%s state=up url=%s", entry.name, entry.url)
+        self._note_up(link)
+
+    def _note_up(self, link: _Link) -> None:
+        """A bus with a microcontroller behind it is up when that has answered, and down while it has to answer anew."""
+        up = not isinstance(link.bus, TendedBus) or link.bus.ready
+        if up and not link.up:
+            link.complaint = ""
+            log.info("bus=%s state=up url=%s", link.settings.name, link.settings.url)
+        link.up = up
 
     def _complain(self, link: _Link, text: str, now_s: float) -> None:
         """Says a fault once, not every second."""
@@ -65,8 +74,18 @@ class Links:
             log.error("%s; trying again every %g s", text, RETRY_AFTER_S)
 
     def next_retry_s(self) -> float:
-        """When the next closed bus is tried; infinity when all are open."""
-        return min((link.retry_at_s for link in self._links.values() if link.bus is None), default=float("inf"))
+        """When the next closed bus is tried or an open one kept alive; infinity when neither will be."""
+        return min(map(_due_s, self._links.values()), default=float("inf"))
+
+    def keep_alive(self, wish: Wish, now_s: float) -> None:
+        """Tells the wish to every microcontroller; one that does not answer is closed and tried again."""
+        for link in self._links.values():
+            if isinstance(link.bus, TendedBus):
+                try:
+                    link.bus.keep_alive(wish, now_s)
+                    self._note_up(link)
+                except BusError as error:
+                    self._lose(link, error, now_s)
 
     def receive(self, link: object, now_s: float) -> list[Frame]:
         """The frames that wait on a selected link; a bus that went away is closed and tried again."""
@@ -95,7 +114,7 @@ class Links:
         assert link.bus is not None
         self.selector.unregister(link.bus)
         link.bus.close()
-        link.bus = None
+        link.bus, link.up = None, False
         self._lost.append(link.settings.name)
         self._complain(link, str(error), now_s)
 
@@ -110,5 +129,11 @@ class Links:
             if link.bus is not None:
                 self.selector.unregister(link.bus)
                 link.bus.close()
-                link.bus = None
+                link.bus, link.up = None, False
         self.selector.close()
+
+
+def _due_s(link: _Link) -> float:
+    if link.bus is None:
+        return link.retry_at_s
+    return link.bus.next_due_s() if isinstance(link.bus, TendedBus) else float("inf")

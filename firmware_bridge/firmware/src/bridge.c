@@ -3,6 +3,7 @@
 
 #include "hal.h"
 #include "link.h"
+#include "report.h"
 
 #define BYTES_AT_ONCE 256u
 #define FRAMES_AT_ONCE 64u
@@ -42,7 +43,7 @@ static void take_frames(hs_bridge *bridge)
         bridge->received++;
         hs_car_hear(&bridge->car, &frame);
         if (bridge->session != 0u) {
-            hs_link_queue(bridge, &frame);
+            hs_report_queue(bridge, &frame);
         }
     }
 }
@@ -69,5 +70,5 @@ void hs_bridge_turn(hs_bridge *bridge)
     hs_hazard_step(&bridge->hazard, &bridge->car, now_us);
     hs_hal_lamp(bridge->hazard.lit);
     request(bridge, now_us);
-    hs_link_send(bridge, now_us);
+    hs_report_send(bridge, now_us);
 }

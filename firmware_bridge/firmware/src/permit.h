@@ -1,4 +1,4 @@
-/* The board's own last gate before the bus: a compiled list, a cap on the rate, a lease. It knows nothing of hazards. */
+/* The board's own last gate before the bus: a compiled list, a cap on the rate, a lease. It knows no hazards. */
 #ifndef HS_PERMIT_H
 #define HS_PERMIT_H
 

@@ -4,7 +4,7 @@
 
 #define HS_PROTOCOL_VERSION 1u
 /* Written by `scripts/firmware hash`. */
-#define HS_PROTOCOL_HASH {0x3b, 0x7d, 0x47, 0x63, 0x5f, 0xae, 0x59, 0x19}
+#define HS_PROTOCOL_HASH {0x7f, 0x73, 0x86, 0xa1, 0x60, 0x08, 0xf7, 0x66}
 #define HS_HASH_BYTES 8u
 
 #define HS_BODY_MIN 6u
@@ -31,7 +31,13 @@ enum hs_kind {
 
 enum hs_wants { HS_WANTS_INCIDENT = 1, HS_WANTS_HAZARDS = 2, HS_WANTS_CONFIRMED = 4 };
 
-enum hs_seen { HS_SEEN_HAZARDS_ON = 1, HS_SEEN_HELD = 2, HS_SEEN_SWITCH = 4, HS_SEEN_FLASHING = 8, HS_SEEN_PERMIT_OPEN = 16 };
+enum hs_seen {
+    HS_SEEN_HAZARDS_ON = 1,
+    HS_SEEN_HELD = 2,
+    HS_SEEN_SWITCH = 4,
+    HS_SEEN_FLASHING = 8,
+    HS_SEEN_PERMIT_OPEN = 16
+};
 
 /* Why hazards last ended. */
 typedef enum {
