@@ -1,167 +1,26 @@
-"""The hazards and the dead-man: every state meets every event, and every way it ends."""
+"""The dead-man: when it takes over, what it does, and every way it ends."""
 
-from collections.abc import Callable
 from itertools import pairwise
 from math import inf
 
 import pytest
 
-from hardshoulder_bridge.protocol import End, Seen, Wants
+from hardshoulder_bridge.protocol import End, Seen
 from hardshoulder_sim.body import BodyController
 from hardshoulder_sim.physics.driver import Indicator
 from hardshoulder_sim.reference import Value
+from support.acts import drive, flash, press, release, silence
 from support.firmware import Board
 from support.pair import ASKS, CONFIRMS, INCIDENT, Pair, request
 
 pytestmark = pytest.mark.slow
 
 OFF, ASKED, CONFIRMED, HELD = range(4)
-DRIVES: dict[str, dict[str, Value]] = {
-    "ESC_Speed": {"VehicleSpeed": 50.0, "Standstill": 0},
-    "PCM_Drive": {"DriveReady": "READY"},
-}
 
 
 @pytest.fixture
 def pair() -> Pair:
     return Pair()
-
-
-def drive(pair: Pair) -> None:
-    """The car says that it moves and that its drive lives."""
-    for name, values in DRIVES.items():
-        pair.car[name] |= values
-
-
-def stand(pair: Pair) -> None:
-    pair.car["ESC_Speed"] |= {"VehicleSpeed": 0.0, "Standstill": 1}
-
-
-def press(pair: Pair) -> None:
-    """The driver presses the switch, and the car says so on its bus."""
-    pair.car["BCM_Lamps"]["HazardSwitch"] = "PRESSED"
-    pair.run(0.1)
-    pair.car["BCM_Lamps"]["HazardSwitch"] = "RELEASED"
-    pair.run(0.1)
-
-
-def press_pin(pair: Pair) -> None:
-    """The driver presses the switch, and its pin says so."""
-    pair.board.switch(down=True)
-    pair.run(0.1)
-    pair.board.switch(down=False)
-    pair.run(0.1)
-
-
-def drive_on(pair: Pair) -> None:
-    drive(pair)
-    pair.run(10.2)
-
-
-def drop_supply(pair: Pair) -> None:
-    pair.board.supply(8.9)
-    pair.run(2.1)
-
-
-def silence(pair: Pair) -> None:
-    pair.stop()
-    pair.run(0.6)
-
-
-def sleep_without_incident(pair: Pair) -> None:
-    """The last heartbeat says that no incident is open, and then none comes."""
-    pair.want(wants_of(pair) & ~Wants.INCIDENT)
-    pair.run(0.01)
-    silence(pair)
-
-
-def flash(pair: Pair) -> None:
-    """The car says that its hazards flash."""
-    pair.car["BCM_Lamps"]["HazardActive"] = "ACTIVE"
-    pair.run(0.1)
-    pair.car["BCM_Lamps"]["HazardActive"] = "INACTIVE"
-
-
-def come_back(pair: Pair) -> None:
-    """A daemon without memory."""
-    pair.start()
-    pair.run(0.3)
-
-
-def wants_of(pair: Pair) -> Wants:
-    return {OFF: INCIDENT, ASKED: ASKS, CONFIRMED: CONFIRMS, HELD: Wants(0)}[pair.board.lights]
-
-
-def release(pair: Pair) -> None:
-    pair.want(INCIDENT)
-    pair.run(0.05)
-
-
-def ask(pair: Pair) -> None:
-    pair.want(ASKS)
-    pair.run(0.05)
-
-
-def confirm(pair: Pair) -> None:
-    """The lamp is asked for, and the next heartbeat says that it flashes."""
-    pair.want(CONFIRMS)
-    pair.run(0.15)
-
-
-def wait(pair: Pair) -> None:
-    pair.run(1.0)
-
-
-def lease_ends(pair: Pair) -> None:
-    pair.want(wants_of(pair), pair.now_s + 0.1)
-    pair.run(0.2)
-
-
-def enter(pair: Pair, lights: int) -> None:
-    """Brings the board into a state."""
-    pair.link()
-    pair.want({OFF: INCIDENT, ASKED: ASKS}.get(lights, CONFIRMS))
-    pair.run(0.3)
-    if lights == HELD:
-        pair.stop()
-        pair.run(0.55)
-        come_back(pair)
-    assert pair.board.lights == lights
-
-
-Event = Callable[[Pair], None]
-# event -> what OFF, ASKED, CONFIRMED and HELD become, and why it ended where it did.
-TABLE: list[tuple[Event, tuple[int, int, int, int], End]] = [
-    (wait, (OFF, ASKED, CONFIRMED, HELD), End.NEVER),
-    (ask, (ASKED, ASKED, CONFIRMED, CONFIRMED), End.NEVER),
-    (confirm, (CONFIRMED, CONFIRMED, CONFIRMED, CONFIRMED), End.NEVER),
-    (release, (OFF, OFF, OFF, HELD), End.RELEASED),
-    (silence, (OFF, OFF, HELD, HELD), End.SILENT),
-    (sleep_without_incident, (OFF, OFF, OFF, HELD), End.SILENT),
-    (come_back, (OFF, OFF, HELD, HELD), End.SILENT),
-    (flash, (OFF, CONFIRMED, CONFIRMED, HELD), End.NEVER),
-    (press, (OFF, ASKED, CONFIRMED, OFF), End.SWITCH),
-    (press_pin, (OFF, ASKED, CONFIRMED, OFF), End.SWITCH),
-    (drive_on, (OFF, ASKED, CONFIRMED, OFF), End.DROVE_ON),
-    (drop_supply, (OFF, ASKED, CONFIRMED, OFF), End.SUPPLY),
-    (lease_ends, (OFF, OFF, OFF, HELD), End.LEASE),
-]
-NAMES = [
-    "time", "asked", "confirmed", "released", "silence", "silence-no-incident", "new-daemon", "car-flashes", "switch",
-    "switch-pin", "drives-on", "supply", "lease",
-]  # fmt: skip
-
-
-@pytest.mark.parametrize("before", [OFF, ASKED, CONFIRMED, HELD], ids=["off", "asked", "confirmed", "held"])
-@pytest.mark.parametrize(("event", "after", "end"), TABLE, ids=NAMES)
-def test_every_state_meets_every_event(
-    pair: Pair, before: int, event: Event, after: tuple[int, int, int, int], end: End
-) -> None:
-    enter(pair, before)
-    event(pair)
-    assert pair.board.lights == after[before]
-    if before != OFF and after[before] == OFF:
-        assert pair.board.end == end
 
 
 def test_a_word_from_linux_ends_what_the_board_holds(pair: Pair) -> None:

@@ -1,11 +1,14 @@
-/* The bridge as a process in real time: descriptor 3 is the line to Linux, descriptor 4 stands for the CAN bus.
+/* The bridge as a process in real time: `bridge-host LINUX CAN` names the descriptors of the line to Linux and of
+ * the one that stands for the CAN bus.
  *
  * It ends when either is closed at its other end. Standard output says `1` and `0` as the lamp goes on and off. */
 #define _POSIX_C_SOURCE 200809L
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -13,10 +16,10 @@
 #include "can_line.h"
 #include "hal.h"
 
-#define LINUX 3
-#define CAN 4
 #define QUEUE 2048u
 
+static int linux_end;
+static int can_end;
 static uint8_t queue[QUEUE];
 static size_t queued;
 static can_line can;
@@ -47,7 +50,7 @@ static size_t read_some(int descriptor, uint8_t *bytes, size_t most)
 
 size_t hs_hal_uart_read(uint8_t *bytes, size_t most)
 {
-    return read_some(LINUX, bytes, most);
+    return read_some(linux_end, bytes, most);
 }
 
 size_t hs_hal_uart_room(void)
@@ -81,7 +84,7 @@ bool hs_hal_can_send(const hs_frame *frame)
 {
     uint8_t bytes[HS_ENCODED_MAX + 1u];
     const size_t length = can_line_pack(&can, frame, bytes);
-    return write(CAN, bytes, length) == (ssize_t)length;
+    return write(can_end, bytes, length) == (ssize_t)length;
 }
 
 void hs_hal_lamp(bool lit)
@@ -107,7 +110,7 @@ uint16_t hs_hal_supply_mv(void)
 static void listen(void)
 {
     uint8_t bytes[256];
-    const size_t length = can.count == 0u ? read_some(CAN, bytes, sizeof bytes) : 0u;
+    const size_t length = can.count == 0u ? read_some(can_end, bytes, sizeof bytes) : 0u;
     for (size_t i = 0; i < length; i++) {
         can_line_byte(&can, bytes[i], hs_hal_now_us());
     }
@@ -115,7 +118,7 @@ static void listen(void)
 
 static void flush_queue(void)
 {
-    const ssize_t written = queued > 0u ? write(LINUX, queue, queued) : 0;
+    const ssize_t written = queued > 0u ? write(linux_end, queue, queued) : 0;
     const size_t gone = written > 0 ? (size_t)written : 0u;
     for (size_t i = gone; i < queued; i++) {
         queue[i - gone] = queue[i];
@@ -123,10 +126,17 @@ static void flush_queue(void)
     queued -= gone;
 }
 
-int main(void)
+int main(int count, char **words)
 {
     static hs_bridge bridge;
-    struct pollfd wait[2] = {{.fd = LINUX, .events = POLLIN}, {.fd = CAN, .events = POLLIN}};
+    if (count != 3) {
+        return 2;
+    }
+    linux_end = atoi(words[1]);
+    can_end = atoi(words[2]);
+    (void)fcntl(linux_end, F_SETFL, O_NONBLOCK);
+    (void)fcntl(can_end, F_SETFL, O_NONBLOCK);
+    struct pollfd wait[2] = {{.fd = linux_end, .events = POLLIN}, {.fd = can_end, .events = POLLIN}};
     can_line_init(&can);
     hs_bridge_init(&bridge, &hs_vehicle);
     while (!ended) {
