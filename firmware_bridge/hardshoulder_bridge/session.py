@@ -28,6 +28,15 @@ from hardshoulder_bridge.protocol import (
 OUT_MAX = 4096
 """Bytes that wait for the port; a heartbeat that would wait behind more is out of date before it leaves."""
 
+_NO_ANSWER = (
+    f"nobody answers within {ANSWER_WITHIN_S:g} s; check that the microcontroller has power and its firmware, "
+    "and that the lines are not crossed wrongly (our TX to its RX)"
+)
+_NO_ANSWER_BUT_NOISE = (
+    f"noise came within {ANSWER_WITHIN_S:g} s and no answer in it; "
+    "check the baud rate on both ends, and whether something else speaks on this line"
+)
+
 
 class Heard(NamedTuple):
     """A CAN frame of the car. at_s: on our clock; can_id: with `EXTENDED` for 29 bits; data: at most 8 bytes."""
@@ -110,7 +119,7 @@ class Session:
             self._lamp(on=Wants.HAZARDS in self._wants)
 
     def _take(self, packet: Packet, now_s: float, heard: list[Heard]) -> None:
-        self._heard_s = now_s
+        self._heard_s, self._noise_before = now_s, self._decoder.faults.noise
         if packet.kind == Kind.RECEIVED:
             self._take_report(packet, now_s, heard)
         elif packet.kind == Kind.STATUS and (status := Status.read(packet.payload)) is not None:
@@ -181,19 +190,15 @@ class Session:
             self._out += encode(packet)
 
     def _complain(self, now_s: float) -> None:
-        noise = self._decoder.faults.noise - self._noise_before
+        noisy = self._decoder.faults.noise > self._noise_before
         if not self.linked and now_s - self._greeted_s >= ANSWER_WITHIN_S:
-            raise LinkFault(
-                f"{noise} bytes came within {ANSWER_WITHIN_S:g} s and no answer among them; "
-                "check the baud rate on both ends, and whether something else speaks on this line"
-                if noise
-                else f"nobody answers within {ANSWER_WITHIN_S:g} s; check that the microcontroller has power and its "
-                "firmware, and that the lines are not crossed wrongly (our TX to its RX)"
-            )
-        if self.linked and now_s - self._heard_s >= BOARD_SILENT_AFTER_S:
-            what = "sends nothing but noise" if noise else "has fallen silent"
+            raise LinkFault(_NO_ANSWER_BUT_NOISE if noisy else _NO_ANSWER)
+        quiet_s = now_s - self._heard_s
+        if self.linked and quiet_s >= BOARD_SILENT_AFTER_S:
+            what = "sends nothing but noise" if noisy else "has fallen silent"
             raise LinkFault(f"the microcontroller {what}, for {BOARD_SILENT_AFTER_S:g} s now")
-        if self._commands.exhausted(now_s):
+        # One that says nothing at all is silent first of all.
+        if self._commands.exhausted(now_s) and quiet_s < BOARD_SILENT_AFTER_S / 2:
             raise LinkFault("the microcontroller acknowledges no command; check the line towards it (our TX)")
 
     def _send_hello(self, now_s: float) -> None:

@@ -1,5 +1,6 @@
 """The firmware as a process in real time, with a cable to Linux and a bus on the other side."""
 
+import select
 import socket
 import subprocess
 import threading
@@ -18,7 +19,7 @@ from support.firmware import host_build
 class BusLine:
     """The serial line that stands for a board's CAN controller: frames to the board, and what it sends.
 
-    line: a stream socket or anything with fileno, recv and sendall.
+    line: a stream socket.
     """
 
     def __init__(self, line: socket.socket) -> None:
@@ -34,6 +35,10 @@ class BusLine:
         """Frames of the car, for the board to hear."""
         payload = pack_records(Record(0, frame.can_id, frame.data) for frame in frames)
         self._line.sendall(encode(Packet(Kind.RECEIVED, 0, payload)))
+
+    def waits(self) -> bool:
+        """Whether the board has sent something."""
+        return bool(select.select([self._line], [], [], 0)[0])
 
     def receive(self, at_s: float) -> list[Frame]:
         """The frames that wait; blocks when none does. Empty at the end."""

@@ -12,6 +12,7 @@ from hardshoulder.core.vocabulary import Value, Vss
 from hardshoulder_sim.body import BodyController
 from hardshoulder_sim.physics.driver import Indicator
 from hardshoulder_sim.slcan_port import SlcanPort
+from support.emulated import BridgePort
 from support.talker import Talker, reference_plan
 
 LOST: dict[Vss, Value] = {
@@ -29,10 +30,11 @@ class LiveCar:
     heard: every frame that somebody else put on the bus.
     """
 
-    def __init__(self, link: Path, propulsion: str) -> None:
+    def __init__(self, link: Path | BridgePort, propulsion: str) -> None:
+        """link: where its slcan adapter appears, or a port that is there already."""
         self._talker = Talker(reference_plan(propulsion))
         self._healthy = dict(self._talker.values)
-        self._port = SlcanPort(link)
+        self._port = SlcanPort(link) if isinstance(link, Path) else link
         self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._live, name="car", daemon=True)

@@ -7,6 +7,7 @@ from hardshoulder.core.frame import Frame
 from hardshoulder.edge.bus import BusError
 from hardshoulder.edge.tended import TendedBus, Wish
 from hardshoulder_bridge.link import BAUD, SerialLink
+from hardshoulder_bridge.messages import Status
 from hardshoulder_bridge.protocol import Seen, Wants
 from hardshoulder_bridge.session import LinkFault
 
@@ -92,8 +93,7 @@ class BridgeBus(TendedBus):
         self._welcomed = welcome is not None
         if status is not None and (Seen.HELD in status.seen) != self._held:
             self._held = not self._held
-            what = "keeps the hazard lights on by itself" if self._held else f"let them go: {status.end.name}"
-            log.warning("bus=%s the microcontroller %s", self.name, what)
+            log.warning("bus=%s the microcontroller %s", self.name, _hold_text(status))
         for verdict in dict.fromkeys(session.refusals):
             log.warning("bus=%s the microcontroller refused: %s", self.name, verdict.name)
         session.refusals.clear()
@@ -110,3 +110,12 @@ class BridgeBus(TendedBus):
             log.warning("bus=%s lost so far: %d frames by the board, %d packets to it, %d from it", self.name, *faults)
             self._complain_s = now_s + COMPLAIN_EVERY_S
         self._faults = faults
+
+
+def _hold_text(status: Status) -> str:
+    """What became of hazards that the microcontroller held by itself, or holds now."""
+    if Seen.HELD in status.seen:
+        return "keeps the hazard lights on by itself"
+    if Seen.HAZARDS_ON in status.seen:
+        return "hands the hazard lights back to us"
+    return f"let the hazard lights go: {status.end.name}"
