@@ -22,6 +22,10 @@ class Commands:
         self._retry_s = inf
         self.repeated = 0
 
+    def __len__(self) -> int:
+        """How many are not acknowledged."""
+        return len(self._sent) + len(self._waiting)
+
     def put(self, kind: Kind, payload: bytes) -> bool:
         """Queues a command; False when too many wait."""
         if len(self._waiting) >= WAITING_MAX:

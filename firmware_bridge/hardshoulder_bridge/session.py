@@ -89,6 +89,11 @@ class Session:
         """Commands of this session that had to be sent again."""
         return self._commands.repeated
 
+    @property
+    def unanswered(self) -> int:
+        """Commands that the board has not acknowledged yet."""
+        return len(self._commands)
+
     # What comes -----------------------------------------------------------------------------
 
     def receive(self, data: bytes, now_s: float) -> list[Heard]:

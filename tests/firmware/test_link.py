@@ -97,6 +97,21 @@ def test_frames_go_out_once_an_incident_wants_them(board: HostBoard, loop: Loop)
     loop.until(lambda: not board.lamp, "and is dark again")
 
 
+def test_a_refusal_is_told_once(board: HostBoard, loop: Loop, caplog: pytest.LogCaptureFixture) -> None:
+    """Its permit does not know the frame that this daemon wants to send: as often as it is asked."""
+    caplog.set_level(logging.WARNING)
+    loop.until(lambda: loop.up, "the board answers")
+    loop.wish = ASKS
+    for number in range(10):
+        loop.links.send(Frame(0, "main", 0x2A1, request(number)), time.monotonic())
+        loop.turn()
+    loop.until(lambda: "refused: NOT_LISTED" in caplog.text, "it is told")
+    loop.links.send(Frame(0, "main", 0x2A1, request(0)), time.monotonic())
+    time_out = time.monotonic() + 0.5
+    loop.until(lambda: time.monotonic() > time_out, "the answer has come")
+    assert caplog.text.count("refused: NOT_LISTED") == 1
+
+
 def test_a_device_pulled_out_and_put_back_is_opened_again(
     board: HostBoard, loop: Loop, caplog: pytest.LogCaptureFixture
 ) -> None:

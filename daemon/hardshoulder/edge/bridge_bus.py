@@ -8,8 +8,8 @@ from hardshoulder.edge.bus import BusError
 from hardshoulder.edge.tended import TendedBus, Wish
 from hardshoulder_bridge.link import BAUD, SerialLink
 from hardshoulder_bridge.messages import Status
-from hardshoulder_bridge.protocol import Seen, Wants
-from hardshoulder_bridge.session import LinkFault
+from hardshoulder_bridge.protocol import Seen, Verdict, Wants
+from hardshoulder_bridge.session import LinkFault, Session
 
 log = logging.getLogger("hardshoulder.bus")
 
@@ -32,6 +32,7 @@ class BridgeBus(TendedBus):
         self._ids = ids
         self._welcomed = False
         self._held = False
+        self._refusals: set[Verdict] = set()
         self._faults = (0, 0, 0)
         self._complain_s = 0.0
         try:
@@ -41,6 +42,11 @@ class BridgeBus(TendedBus):
 
     def _error(self, error: Exception) -> BusError:
         return BusError(f"bus {self.name}: bridge:{error}")
+
+    @property
+    def session(self) -> Session:
+        """The link's state, to be looked at only."""
+        return self._link.session
 
     @property
     def ready(self) -> bool:
@@ -94,8 +100,10 @@ class BridgeBus(TendedBus):
         if status is not None and (Seen.HELD in status.seen) != self._held:
             self._held = not self._held
             log.warning("bus=%s the microcontroller %s", self.name, _hold_text(status))
-        for verdict in dict.fromkeys(session.refusals):
+        for verdict in set(session.refusals) - self._refusals:
+            # Once each: a request that is refused comes ten times a second.
             log.warning("bus=%s the microcontroller refused: %s", self.name, verdict.name)
+            self._refusals.add(verdict)
         session.refusals.clear()
         if now_s >= self._complain_s:
             self._complain(now_s)
