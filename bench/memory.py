@@ -21,7 +21,7 @@ def daemon_python(folder: Path) -> Path:
     pip = [str(folder / "bin" / "pip"), "install", "--quiet", "--disable-pip-version-check"]
     subprocess.run([*pip, "--require-hashes", "-r", str(ROOT / "requirements" / "daemon.txt")], check=True)
     site = next((folder / "lib").glob("python3*")) / "site-packages"
-    (site / "hardshoulder.pth").write_text(f"{ROOT / 'daemon'}\n{ROOT / 'dbc'}\n")
+    (site / "hardshoulder.pth").write_text(f"{ROOT / 'daemon'}\n{ROOT / 'dbc'}\n{ROOT / 'firmware_bridge'}\n")
     return folder / "bin" / "python"
 
 

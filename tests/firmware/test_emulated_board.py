@@ -17,8 +17,10 @@ from support.live_car import LiveCar
 pytestmark = pytest.mark.full
 
 SHORT = {"recovered_after_s": 0.3, "drove_on_after_s": 0.5, "closed_after_s": 0.5, "clear_after_s": 0.2}
-FLASHES_S = 0.6
-"""Neither dark nor lit for longer than that: a third of a second, and what a busy machine adds."""
+FLASHES_S = 1.5
+"""Neither dark nor lit for longer than that: a third of a second, and what an emulator on a busy machine adds."""
+HEARTBEATS_S = 1.0
+"""In which a heartbeat surely carries what the daemon has just logged."""
 
 
 @pytest.fixture
@@ -46,9 +48,11 @@ def start_daemon(stage: ExitStack, folder: Path, device: Path, mode: str = "arme
     return daemon
 
 
-def flashes(board: EmulatedBoard, seconds: float) -> bool:
+def check_flashing(board: EmulatedBoard, seconds: float = 4.0) -> None:
+    """The lamp is lit and dark in turn, for so long."""
     dark_s, lit_s = board.watch_lamp(seconds)
-    return 0.2 < dark_s < FLASHES_S and 0.2 < lit_s < FLASHES_S
+    assert 0.1 < dark_s < FLASHES_S
+    assert 0.1 < lit_s < FLASHES_S
 
 
 def break_down(board: EmulatedBoard, car: LiveCar, daemon: DaemonProcess) -> None:
@@ -69,15 +73,15 @@ def test_hazards_outlive_the_daemon_and_it_is_in_control_again(
     assert car.heard == []
 
     break_down(board, car, daemon)
-    time.sleep(0.3)  # two heartbeats carry the confirmation
+    time.sleep(HEARTBEATS_S)
     daemon.kill()
-    assert flashes(board, 6.0), "nobody is there, and the lamp flashes"
+    check_flashing(board, 6.0)
     assert car.hazards, "and so do the car's, on the board's own requests"
     assert car.body.rejected == 0
 
     daemon.start()
     wait_until(lambda: "the microcontroller keeps the hazard lights on by itself" in daemon.log(), "it is told")
-    assert flashes(board, 3.0), "a daemon without memory changes nothing"
+    check_flashing(board)
 
     car.regain_drive()
     wait_until(
@@ -100,9 +104,9 @@ def test_the_driver_ends_what_the_board_holds(
 ) -> None:
     daemon = start_daemon(stage, tmp_path, board.device)
     break_down(board, car, daemon)
-    time.sleep(0.3)
+    time.sleep(HEARTBEATS_S)
     daemon.kill()
-    assert flashes(board, 2.0)
+    check_flashing(board)
     board.button(down=True)
     wait_until(lambda: board.watch_lamp(0.8)[1] == 0, "the switch is obeyed")
     board.button(down=False)
@@ -128,21 +132,21 @@ def test_the_port_is_pulled_out_in_a_breakdown_and_put_back(
     cable = stage.enter_context(Cable(line, tmp_path / "tty", 921_600))
     daemon = start_daemon(stage, tmp_path, tmp_path / "tty")
     break_down(board, car, daemon)
-    time.sleep(0.3)
+    time.sleep(HEARTBEATS_S)
     cable.unplug()
     wait_until(lambda: "the port is gone" in daemon.log(), "the daemon sees it")
-    assert flashes(board, 2.0)
+    check_flashing(board)
     cable.plug_in()
     wait_until(lambda: daemon.log().count("state=up") == 2, "the port is back")
     wait_until(lambda: "hands the hazard lights back to us" in daemon.log(), "a daemon that remembers takes over")
-    assert flashes(board, 2.0)
+    check_flashing(board)
     cable.spoil(random.Random(2).randbytes(90))
     wait_until(lambda: "nothing but noise" in daemon.log(), "noise is no board")
     cable.spoil(None)
     wait_until(lambda: daemon.log().count("state=up") == 3, "the board is heard again")
     cable.cut()
     wait_until(lambda: "has fallen silent" in daemon.log() or "nobody answers" in daemon.log(), "silence is seen")
-    assert flashes(board, 2.0)
+    check_flashing(board)
     cable.cut(open_again=True)
     wait_until(lambda: daemon.log().count("state=up") == 4, "and again")
     car.regain_drive()
