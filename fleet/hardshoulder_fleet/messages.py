@@ -12,6 +12,7 @@ from hardshoulder_fleet.core.views import CheckInView
 
 TIMEOUT_S = 10.0
 """The longest one channel may take; what has not been accepted by then counts as not sent."""
+_GOES_AGAIN = frozenset({"recovered", "driving-on"})
 
 log = logging.getLogger("hardshoulder_fleet.messages")
 
@@ -22,7 +23,9 @@ class MessageError(Exception):
 
 def headline(view: CheckInView) -> str:
     """What has happened, in the fewest words."""
-    return "Your car has felt a crash." if view.kind == "crash" else "Your car has lost drive."
+    if view.kind == "crash":
+        return "Your car has felt a crash."
+    return "Your car had lost drive." if view.car_state in _GOES_AGAIN else "Your car has lost drive."
 
 
 def check_in_text(view: CheckInView, link: str, emergency_number: str = EMERGENCY_NUMBER) -> str:

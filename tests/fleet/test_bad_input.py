@@ -57,6 +57,6 @@ def test_each_gets_its_line_or_its_page_and_the_good_ones_go_on(tmp_path: Path) 
         for word, number in (("taken", 3), ("known already", 3), ("taken", 1))
     ]
     # Late as the first report came, the newest counts; the one that never came is named.
-    assert "car stranded" in page and "numbers 2 have not arrived" in page
+    assert "car standing" in page and "numbers 2 have not arrived" in page
     assert board.count("data-incident=") == 1
     assert "Traceback" not in fleet.log()

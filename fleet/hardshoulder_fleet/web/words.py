@@ -8,7 +8,13 @@ from hardshoulder_fleet.core.views import CheckInView, Quote, TowView
 
 _LAMPS_ON = frozenset({"confirmed", "drivers"})
 _UNDER_WAY = frozenset({"driving", "suspect", "rolling"})
-_OVER = frozenset({"recovered", "closed", "parked"})
+_NO_LONGER_STUCK: dict[str, tuple[str, ...]] = {
+    "recovered": ("Your car has drive again. Drive on only if it feels safe.",),
+    "driving-on": ("Your car drives again. Put the phone away until you have stopped at a safe place.",),
+    "closed": (),
+    "parked": (),
+}
+"""Where "get out and stand behind the barrier" would be the wrong thing to read."""
 
 STATES = {
     CheckIn.ASKED: "Asked, no answer yet",
@@ -46,14 +52,30 @@ _BY = {
 
 KINDS = {
     "crash": "Crash",
+    "switched-off": "Switched off while moving",
     "power-lost": "Power lost",
     "contactors-open": "Battery disconnected",
     "engine-stopped": "Engine stopped",
     "drive-not-ready": "Drive not ready",
+    "no-torque": "No torque",
     "bus-silent": "Car's network silent",
     "drive-silent": "Drive silent",
     "supply-collapsed": "12 V supply collapsed",
     "no-drive": "No drive",
+    "stalled": "Stalled in traffic",
+    "stop-now": "Red warning lamp",
+    "limp-home": "Reduced power",
+    "malfunction": "Stored a fault",
+}
+CARS = {
+    "parked": "parked",
+    "driving": "driving",
+    "suspect": "moving",
+    "rolling": "still rolling",
+    "stranded": "standing",
+    "recovered": "has drive again",
+    "driving-on": "drives again",
+    "closed": "incident over",
 }
 HAZARDS = {
     "off": "off",
@@ -67,6 +89,11 @@ HAZARDS = {
 }
 
 
+def what(view: CheckInView) -> str:
+    """The breakdown and the car, for the operator."""
+    return f"{KINDS.get(view.kind, view.kind)}; car {CARS.get(view.car_state, view.car_state)}"
+
+
 def noticed(view: CheckInView) -> tuple[str, ...]:
     """The evidence for the driver: what the car saw, without the names of signals."""
     return tuple(dict.fromkeys(sentence.split(":")[0].rstrip(".") + "." for sentence in view.noticed))
@@ -74,10 +101,8 @@ def noticed(view: CheckInView) -> tuple[str, ...]:
 
 def what_to_do(view: CheckInView) -> tuple[str, ...]:
     """What keeps her safe now, the most urgent first."""
-    if view.car_state == "recovered":
-        return ("Your car has drive again. Drive on only if it feels safe.",)
-    if view.car_state in _OVER:
-        return ()
+    if view.car_state in _NO_LONGER_STUCK:
+        return _NO_LONGER_STUCK[view.car_state]
     if view.car_state in _UNDER_WAY:
         return (*_button(view), "Steer to the hard shoulder and stop, as far from the traffic as you can.")
     return (*_button(view), "Get out on the side away from traffic.", "Stand behind the barrier, away from the car.")
@@ -85,7 +110,7 @@ def what_to_do(view: CheckInView) -> tuple[str, ...]:
 
 def lamps(view: CheckInView) -> str:
     """What she need not do herself: the hazard lights, as long as they are known to flash."""
-    return "Your hazard lights are on." if view.hazards in _LAMPS_ON and view.car_state not in _OVER else ""
+    return "Your hazard lights are on." if view.hazards in _LAMPS_ON and view.car_state not in _NO_LONGER_STUCK else ""
 
 
 def _button(view: CheckInView) -> tuple[str, ...]:
