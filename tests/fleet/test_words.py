@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from sqlalchemy import text
 
 from hardshoulder.core.actions import Finding, HazardState, State
 from hardshoulder_fleet.web import words
@@ -58,3 +59,19 @@ def test_an_operator_reads_words_and_no_codes(web: Web) -> None:
     operator = Operator(web)
     for page in (operator.board(), operator.page()):
         assert "No torque; car drives again" in page and "no-torque" not in page
+
+
+def test_a_row_of_another_version_is_shown_and_takes_nothing_else_away(web: Web) -> None:
+    """Stored before ids became stricter, or by a version that knew one more finding."""
+    link = web.break_down(dataclasses.replace(stranded(), kind=Finding.NO_TORQUE))
+    web.break_down(stranded("incident-2"), "car-8")
+    with web.database.write() as session:
+        old = "UPDATE event SET payload = replace(replace(payload, 'no-torque', 'gone-flat'), 'incident-1', 'a b/c')"
+        session.execute(text(old))
+    operator = Operator(web)
+    for page in (operator.board(), operator.page()):
+        assert "gone-flat; car standing" in page
+    assert operator.board().count("data-incident=") == 2
+    driver = Driver(web, link)
+    assert GET_OUT in driver.page()
+    assert "A tow costs" in driver.tap("tow").text

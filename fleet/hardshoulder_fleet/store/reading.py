@@ -6,9 +6,9 @@ from datetime import datetime, timedelta
 from sqlalchemy import case, or_, select
 from sqlalchemy.orm import Session
 
-from hardshoulder.wire import IncidentData, IncidentEvent, parse_event
 from hardshoulder_fleet.core.checkin import CheckIn
 from hardshoulder_fleet.core.views import CheckInView, Entry, Price, Quote, TowView
+from hardshoulder_fleet.store.reported import Reported, read_report
 from hardshoulder_fleet.store.tables import ChangeRow, CheckInRow, DeadlineRow, EventRow, QuoteRow, StoryRow, TowRow
 
 CLOSED_SHOWN_FOR = timedelta(days=1)
@@ -49,10 +49,10 @@ def view_of(session: Session, row: CheckInRow) -> CheckInView:
     return CheckInView(
         incident_id=row.incident_id,
         vehicle=row.vehicle,
-        kind=incident.kind.value,
+        kind=incident.kind,
         cause=f"{incident.cause.name}: {incident.cause.sub_name}",
-        car_state=incident.state.value,
-        hazards=incident.hazards.value,
+        car_state=incident.state,
+        hazards=incident.hazards,
         hazard_button=incident.hazard_button or None,
         speed_kph=incident.speed_kph_at_open,
         latitude=place.latitude if place else None,
@@ -81,15 +81,12 @@ def open_tow(session: Session, row: CheckInRow) -> TowRow | None:
     return session.scalars(select(TowRow).where(TowRow.incident_id == row.incident_id, ~TowRow.ended)).one_or_none()
 
 
-def _newest(session: Session, row: CheckInRow) -> IncidentData:
+def _newest(session: Session, row: CheckInRow) -> Reported:
     """Of one incident the highest sequence number counts: it tells the whole of it."""
-    stored = session.get_one(EventRow, row.newest_event_id)
-    event = parse_event(stored.payload.encode())
-    assert isinstance(event, IncidentEvent), "only events of incidents are kept"
-    return event.data
+    return read_report(session.get_one(EventRow, row.newest_event_id).payload)
 
 
-def _story(session: Session, row: CheckInRow, incident: IncidentData) -> tuple[Entry, ...]:
+def _story(session: Session, row: CheckInRow, incident: Reported) -> tuple[Entry, ...]:
     told = [Entry(entry.at, "car", entry.what) for entry in incident.timeline]
     ours = select(StoryRow).where(StoryRow.incident_id == row.incident_id).order_by(StoryRow.number)
     told += [Entry(line.at, line.who, line.what) for line in session.scalars(ours)]
