@@ -8,9 +8,11 @@ import os
 import re
 import secrets
 import tomllib
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Annotated, Literal, Self
 from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
 
@@ -53,6 +55,28 @@ def _checked_url(url: str) -> str:
 
 # The pattern is for editors; here our own words say what is wrong.
 _Url = Annotated[str, Field(json_schema_extra={"pattern": _URL}), AfterValidator(_checked_url)]
+
+
+_ZONE = r"^[A-Za-z][A-Za-z0-9_+/-]{0,63}$"
+
+
+def _known_zone(name: str) -> str:
+    """Raises ValueError for a time zone that this machine does not know."""
+    if not re.fullmatch(_ZONE, name):
+        raise ValueError("expected the name of a time zone, such as Europe/Berlin")
+    try:
+        zone_of(name)
+    except (KeyError, OSError, ValueError):  # no such zone, a part of the world, a file that is none
+        raise ValueError(f"{name} is no time zone here; correct it, or install the package tzdata") from None
+    return name
+
+
+_Zone = Annotated[str, Field(json_schema_extra={"pattern": _ZONE}), AfterValidator(_known_zone)]
+
+
+def zone_of(name: str) -> tzinfo:
+    """The time zone of this name. Raises KeyError, OSError or ValueError; never for UTC, which needs no data."""
+    return UTC if name == "UTC" else ZoneInfo(name)
 
 
 class ListenKeys(_Strict):
@@ -106,6 +130,7 @@ class Config(_Strict):
     answer_within_s: Annotated[float, Field(ge=1, le=3600)] = 90.0
     link_valid_h: Annotated[float, Field(gt=0, le=7 * 24)] = 24.0
     emergency_number: Annotated[str, Field(pattern=r"^[0-9]{2,15}$")] = EMERGENCY_NUMBER
+    time_zone: _Zone = "UTC"
     listen: ListenKeys = ListenKeys()
     mqtt: MqttKeys
     notify: NotifyKeys

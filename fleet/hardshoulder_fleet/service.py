@@ -23,6 +23,7 @@ from hardshoulder_fleet.config import (
     load_config,
     read_or_make_secret,
     read_secret,
+    zone_of,
 )
 from hardshoulder_fleet.core.views import CheckInView
 from hardshoulder_fleet.deeds import Deeds
@@ -79,7 +80,12 @@ class Fleet:
         self._ingest = _ingest(path, config, desk)
         self._errands = Errands(desk, Deeds(desk, self._send_link, self._assistance, _now), _now)
         settings = WebSettings(
-            _operator_token(path, config), webhook_secret, _now, self._is_ending, config.emergency_number
+            _operator_token(path, config),
+            webhook_secret,
+            _now,
+            self._is_ending,
+            config.emergency_number,
+            zone_of(config.time_zone),
         )
         app = create_app(desk, self._links, self._assistance, settings)
         # No access log: the address of a driver's page is her key.

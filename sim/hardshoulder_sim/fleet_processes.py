@@ -15,6 +15,9 @@ from typing import Self
 
 from hardshoulder_sim.processes import Child, free_port
 
+TIME_ZONE = "Europe/Berlin"
+"""Where the simulated cars drive."""
+
 _LINK = re.compile(r"https?://\S+/c/[\w.~-]+")
 
 
@@ -108,6 +111,7 @@ format = 1
 base_url = "{self.address}"
 database = "{self.database.name}"
 answer_within_s = {answer_within_s}
+time_zone = "{TIME_ZONE}"
 
 [listen]
 host = "127.0.0.1"

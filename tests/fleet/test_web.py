@@ -5,6 +5,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC
 from pathlib import Path
 
 import pytest
@@ -72,7 +73,7 @@ def test_a_price_comes_before_the_yes_and_the_words_are_kept(driver: Driver) -> 
     page = driver.tap("tow").text
     view = driver.view()
     assert view.quote and view.tow is None and view.state is CheckIn.TOW_WANTED
-    shown = words.consent_text(view.quote)
+    shown = words.consent_text(view.quote, UTC)
     assert "A tow costs" in page and shown in page
     driver.order()
     tow = driver.view().tow
@@ -82,8 +83,7 @@ def test_a_price_comes_before_the_yes_and_the_words_are_kept(driver: Driver) -> 
 def test_double_taps_order_one_tow(driver: Driver) -> None:
     with ThreadPoolExecutor(4) as taps:
         answers = list(taps.map(driver.tap, ["tow"] * 4))
-    quote_id, form = driver.hidden("quote_id"), driver.hidden("form")
-    data = {"form": form, "quote_id": quote_id}
+    data = {name: driver.hidden(name) for name in ("form", "quote_id", "shown")}
     with ThreadPoolExecutor(4) as taps:
         answers += list(taps.map(lambda _: driver.client.post(f"{driver.path}/order", data=data), range(4)))
     assert {answer.status_code for answer in answers} == {200}
@@ -115,7 +115,7 @@ def test_a_price_from_another_tab_is_not_what_she_agreed_to(driver: Driver) -> N
     old = driver.hidden("quote_id")
     driver.web.clock.move(minutes=11)
     driver.tap("tow")
-    assert "The price has changed" in driver.order(old).text
+    assert "The price or its terms have changed" in driver.order(old).text
     assert driver.view().tow is None
 
 

@@ -23,7 +23,7 @@ from hardshoulder_sim.scenarios import SCENARIOS
 PATIENCE_S = 300.0
 HEALTHY_S = 3.0
 _MARK = "HARDSHOULDER_TEST_DEMO"
-_FIELD = re.compile(r'name="(form|quote_id)" value="([^"]+)"')
+_FIELD = re.compile(r'name="(form|quote_id|shown)" value="([^"]+)"')
 
 
 class DemoProcess:

@@ -39,7 +39,9 @@ class Driver:
 
     def order(self, quote_id: str | None = None) -> Response:
         """The yes to a price."""
-        data = {"form": self.hidden("form"), "quote_id": quote_id or self.hidden("quote_id")}
+        page = self.page()
+        data = {name: hidden(page, name) for name in ("form", "shown") if f'name="{name}"' in page}
+        data["quote_id"] = quote_id or hidden(page, "quote_id")
         went: Response = self.client.post(f"{self.path}/order", data=data)
         return went
 

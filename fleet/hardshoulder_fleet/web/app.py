@@ -32,5 +32,5 @@ def create_app(desk: Desk, links: Links, assistance: Assistance, settings: WebSe
     app.add_exception_handler(LinkError, link_refused)
     app.add_exception_handler(RequestValidationError, not_understood)
     app.add_exception_handler(HTTPException, not_served)
-    app.add_middleware(Guard, number=settings.emergency_number)
+    app.add_middleware(Guard, settings=settings)
     return app

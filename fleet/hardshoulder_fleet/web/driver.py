@@ -21,7 +21,7 @@ from hardshoulder_fleet.web.settings import WebSettings
 ANSWERS = {"safe": Happening.SAYS_SAFE, "tow": Happening.WANTS_TOW, "emergency": Happening.SAYS_EMERGENCY}
 
 _NOTHING_ORDERED = {
-    "changed": "The price has changed in the meantime. Nothing was ordered. Please look again.",
+    "changed": "The price or its terms have changed in the meantime. Nothing was ordered. Please look again.",
     "late": "Things have changed since this price was shown. Nothing was ordered. Please look again.",
     "none": "No towing price can be had right now. Nothing was ordered.",
 }
@@ -48,6 +48,7 @@ class DriversPage:
         now = self.settings.clock()
         view = self._view(token, now)
         quote = _offered(view, now)
+        consent = words.consent_text(quote, self.settings.time_zone) if quote else ""
         return page(
             "driver.html",
             view=view,
@@ -62,7 +63,8 @@ class DriversPage:
             to_do=words.what_to_do(view),
             place=words.place(view),
             quote=quote,
-            consent=words.consent_text(quote) if quote else "",
+            consent=consent,
+            consent_mark=words.mark_of(consent),
             time_left=words.time_left(quote.valid_until, now) if quote else "",
             arrival=words.arrival(view.tow, view.quote, now) if view.tow else None,
             tow_open=view.tow is not None and not view.tow.ended,
@@ -86,15 +88,18 @@ class DriversPage:
             return _to(token, "" if self._has_price(after, now) else "none")
         return _to(token)
 
-    def order(self, token: str, form: str, quote_id: str) -> Response:
-        """The explicit yes to the price that was shown."""
+    def order(self, token: str, form: str, quote_id: str, shown: str) -> Response:
+        """The explicit yes to the price that was shown. shown: the mark of the words it was shown with."""
         now = self.settings.clock()
         view = self._view(token, now)
         self.links.check_form(form, view.incident_id, now)
         if view.quote is None or view.quote.quote_id != quote_id:
             return _to(token, "one" if _on_its_way(view) else "changed")
+        consent = words.consent_text(view.quote, self.settings.time_zone)
+        if shown != words.mark_of(consent) and not _on_its_way(view):
+            return _to(token, "changed")
         try:
-            self.desk.order(view.incident_id, quote_id, words.consent_text(view.quote), now)
+            self.desk.order(view.incident_id, quote_id, consent, now)
         except DeskError:
             return _to(token, "late")
         return _to(token)
@@ -153,8 +158,8 @@ def drivers_routes(drivers_page: DriversPage) -> APIRouter:
         return drivers_page.answer(token, form, answer)
 
     @router.post("/c/{token}/order")
-    def order(token: str, form: Text, quote_id: Text) -> Response:
-        return drivers_page.order(token, form, quote_id)
+    def order(token: str, form: Text, quote_id: Text, shown: Text = "") -> Response:
+        return drivers_page.order(token, form, quote_id, shown)
 
     @router.api_route("/c/{token}/call-off", methods=["GET", "HEAD"])
     def ask_call_off(token: str) -> Response:

@@ -6,8 +6,9 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hardshoulder_fleet.web.pages import emergency_number
+from hardshoulder_fleet.web.pages import emergency_number, time_zone
 from hardshoulder_fleet.web.refusals import refusal
+from hardshoulder_fleet.web.settings import WebSettings
 
 BODY_LIMIT_BYTES = 16 * 1024
 _TOO_LARGE = f"That was more than {BODY_LIMIT_BYTES // 1024} KiB at once; nothing was changed."
@@ -36,18 +37,19 @@ class _HungUp(Exception):
 
 
 class Guard:
-    """ASGI middleware around the whole application. number: what its pages tell people to call in danger."""
+    """ASGI middleware around the whole application. settings: what all its pages tell the same way."""
 
-    def __init__(self, app: ASGIApp, number: str) -> None:
+    def __init__(self, app: ASGIApp, settings: WebSettings) -> None:
         self._app = app
-        self._number = number
+        self._settings = settings
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves one request; what fails unforeseen is logged, and the driver gets a page of ours."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        emergency_number.set(self._number)
+        emergency_number.set(self._settings.emergency_number)
+        time_zone.set(self._settings.time_zone)
         answer = _Answer(send)
         try:
             # Before the application sees any of it: what reads forms makes a 400 of whatever fails meanwhile.

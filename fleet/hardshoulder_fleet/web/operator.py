@@ -86,6 +86,7 @@ class OperatorsList:
             urgent=urgent,
             now=now,
             words=words,
+            zone=self.settings.time_zone,
             form=form,
             calling_off=tow is not None and tow.called_off is not None and not tow.refusal,
             still_comes=tow is not None and bool(tow.refusal),

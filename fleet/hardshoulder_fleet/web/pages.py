@@ -1,7 +1,7 @@
 """Makes pages of templates; everything a template shows is escaped."""
 
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from urllib.parse import quote
 
@@ -17,13 +17,21 @@ STATIC = _FOLDER / "static"
 emergency_number: ContextVar[str] = ContextVar("emergency_number", default=EMERGENCY_NUMBER)
 """What the page that is being made tells people to call; the guard sets it for each request."""
 
+time_zone: ContextVar[tzinfo] = ContextVar("time_zone", default=UTC)
+"""In which it tells times; set likewise."""
+
 
 def _clock_time(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%H:%M:%S")
+    return time.astimezone(time_zone.get()).strftime("%H:%M:%S")
+
+
+def _moment(time: datetime) -> str:
+    """With its zone, for times that stand alone."""
+    return time.astimezone(time_zone.get()).strftime("%H:%M:%S %Z")
 
 
 def _minute(time: datetime) -> str:
-    return time.astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+    return time.astimezone(time_zone.get()).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def as_path_step(name: str) -> str:
@@ -40,6 +48,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters["clock_time"] = _clock_time
+    environment.filters["moment"] = _moment
     environment.filters["minute"] = _minute
     environment.filters["path_step"] = as_path_step
     return environment

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, tzinfo
 
 from hardshoulder_fleet.config import EMERGENCY_NUMBER
 
@@ -17,7 +17,7 @@ class WebSettings:
 
     webhook_secret: shared with the provider. clock: the time, with a time zone.
     stopping: whether the process wants to end; the operators' endless responses end with it.
-    emergency_number: what every page tells people to call in danger.
+    emergency_number: what every page tells people to call in danger. time_zone: in which all pages tell times.
     """
 
     operator_token: str | None
@@ -25,3 +25,4 @@ class WebSettings:
     clock: Callable[[], datetime]
     stopping: Callable[[], bool] = _never
     emergency_number: str = EMERGENCY_NUMBER
+    time_zone: tzinfo = UTC

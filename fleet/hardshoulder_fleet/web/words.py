@@ -1,6 +1,7 @@
 """What the pages say, in plain words; which words is decided here, how they look in the templates."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta, tzinfo
+from hashlib import sha256
 from typing import NamedTuple
 
 from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Tow
@@ -122,14 +123,19 @@ def _button(view: CheckInView) -> tuple[str, ...]:
     return (f"Switch on your hazard lights: {button}.",)
 
 
-def consent_text(quote: Quote) -> str:
-    """What the driver agrees to. It is shown and stored, so it depends on the quote and on nothing else."""
+def consent_text(quote: Quote, zone: tzinfo) -> str:
+    """What the driver agrees to. It is shown, and stored once she has said yes to it."""
     return (
         f"I order a tow for {quote.price.text()}.\n"
         f"The truck is expected within {counted(quote.arrives_within_minutes, 'minute')} of the order.\n"
-        f"This price holds until {quote.valid_until.astimezone(UTC):%Y-%m-%d %H:%M} UTC.\n"
+        f"This price holds until {quote.valid_until.astimezone(zone):%Y-%m-%d %H:%M %Z}.\n"
         f"Terms: {quote.terms}"
     )
+
+
+def mark_of(text: str) -> str:
+    """What a yes says about the words it was given to; a fleet that would put them otherwise by now sees it."""
+    return sha256(text.encode()).hexdigest()[:32]
 
 
 class Arrival(NamedTuple):
