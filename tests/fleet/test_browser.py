@@ -210,3 +210,25 @@ def test_both_pages_fit_their_screens(tmp_path: Path) -> None:
         assert emergency["y"] + emergency["height"] <= 844, "all three answers on the first screen"
         states = {view.state for view in web.desk.board(web.clock())}
         assert {CheckIn.EMERGENCY, CheckIn.ESCALATED, CheckIn.CLOSED} <= states
+
+
+def test_the_drivers_page_renews_itself_and_survives_a_hole_in_the_network(tmp_path: Path) -> None:
+    with served(tmp_path) as (web, _), browser(tmp_path / "driver") as driver:
+        driver.get(web.break_down())
+        driver.execute_script("window.notReloaded = true; document.body.dataset.refresh = '0.2'")
+        driver.execute_script("look()")
+        driver.execute_cdp_cmd("Network.enable", {})
+        hole = {"offline": True, "latency": 0, "downloadThroughput": -1, "uploadThroughput": -1}
+        driver.execute_cdp_cmd("Network.emulateNetworkConditions", hole)
+        wait_until(lambda: "No connection right now." in text_of(driver, "#line"), "she is told that it may be old")
+        assert "Stand behind the barrier" in text_of(driver, "main")
+        take(driver, pictures(tmp_path) / "driver-no-network.png")
+        web.desk.answer("incident-1", Happening.SAYS_SAFE, web.clock())
+        driver.execute_cdp_cmd("Network.emulateNetworkConditions", hole | {"offline": False})
+        driver.execute_script("look()")
+        wait_for(driver, "h1", "Good that you are safe.")
+        assert text_of(driver, "#line") == ""
+        assert driver.execute_script("return window.notReloaded") is True
+        # The button of the new page works, with the form that came with it.
+        driver.find_element(By.CSS_SELECTOR, "button.tow").click()
+        wait_for(driver, "h1", "A tow costs 129.00 EUR.")
