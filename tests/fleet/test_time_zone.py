@@ -36,9 +36,9 @@ def test_both_pages_tell_times_of_the_zone_and_name_it(tmp_path: Path) -> None:
     web.clock.now = datetime(2026, 11, 22, 23, 50, tzinfo=UTC)
     driver, operator = Driver(web, web.break_down()), Operator(web)
     driver.client = operator.client = abroad(web)
-    assert "This price holds until 2026-11-23 01:00 CET." in driver.tap("tow").text
+    assert "This price holds until 01:00 CET on 23 Nov 2026." in driver.tap("tow").text
     page = operator.page()
-    assert "As of 00:50:00 CET" in page and "2026-11-23 00:50 CET" in page and "until 2026-11-23 01:00 CET" in page
+    assert "As of 00:50:00 CET" in page and "2026-11-23 00:50 CET" in page and "until 01:00 CET on 23 Nov 2026" in page
     assert "As of 00:50:00 CET" in operator.board() and "UTC" not in page + operator.board()
     web.database.close()
 

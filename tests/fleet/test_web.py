@@ -201,7 +201,9 @@ def test_the_tow_is_followed_to_its_end(driver: Driver) -> None:
     desk.provider_said("T-1", Tow.COMPLETED, 3, now())
     page = driver.page()
     assert "Your tow is completed." in page and "Tow completed. <time" in page and "0 s ago</time>" in page
-    assert "UTC" not in page.split("What happened")[1]
+    happened = page.split("What happened")[1]
+    assert "The provider has taken your order." in happened and "The truck was with you." in happened
+    assert not [raw for raw in ("UTC", "T-1", "on-site") if raw in happened]
 
 
 def test_links_that_open_nothing_still_name_the_number(driver: Driver) -> None:

@@ -26,7 +26,6 @@ _NOTHING_ORDERED = {
     "none": "No towing price can be had right now. Nothing was ordered.",
 }
 _ONE_IS_ENOUGH = {"one": "You have a tow already. A second one was not ordered."}
-_TOLD_TO_HER = frozenset({"driver", "provider"})
 _REFRESH_S = {CheckIn.TOW_ORDERED: 5, CheckIn.TOW_WANTED: 20, CheckIn.CLOSED: 60}
 _REFRESH_ELSE_S = 15
 _HINT = "Nothing was changed. Please go back to your page and tap again."
@@ -58,7 +57,7 @@ class DriversPage:
             note=_note(view, note),
             headline=headline(view),
             noticed=words.noticed(view),
-            told=[entry for entry in view.story if entry.who in _TOLD_TO_HER],
+            told=words.told_to_her(view),
             lamps=words.lamps(view),
             to_do=words.what_to_do(view),
             place=words.place(view),

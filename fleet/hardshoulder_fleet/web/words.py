@@ -5,7 +5,7 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Tow
-from hardshoulder_fleet.core.views import CheckInView, Quote, TowView
+from hardshoulder_fleet.core.views import CheckInView, Entry, Quote, TowView
 
 _LAMPS_ON = frozenset({"confirmed", "drivers"})
 _UNDER_WAY = frozenset({"driving", "suspect", "rolling"})
@@ -38,6 +38,14 @@ TOWS = {
     Tow.FAILED: "The tow could not be done",
 }
 """For the driver, and the operator sees the same."""
+
+_HAPPENED = {
+    "Tow requested": "The provider has taken your order.",
+    "Tow assigned": "A truck was assigned.",
+    "Tow en-route": "The truck set out.",
+    "Tow on-site": "The truck was with you.",
+}
+"""How lines of the story that are for an operator begin, and what the driver reads in their place."""
 
 TOW_STEPS = (Tow.REQUESTED, Tow.ASSIGNED, Tow.EN_ROUTE, Tow.ON_SITE)
 
@@ -100,6 +108,16 @@ def noticed(view: CheckInView) -> tuple[str, ...]:
     return tuple(dict.fromkeys(sentence.split(":")[0].rstrip(".") + "." for sentence in view.noticed))
 
 
+def told_to_her(view: CheckInView) -> list[Entry]:
+    """What she and the provider did, without the names that only an operator needs."""
+    lines = [entry for entry in view.story if entry.who in ("driver", "provider")]
+    return [Entry(line.at, line.who, _in_her_words(line.what)) for line in lines]
+
+
+def _in_her_words(what: str) -> str:
+    return next((said for beginning, said in _HAPPENED.items() if what.startswith(beginning)), what)
+
+
 def what_to_do(view: CheckInView) -> tuple[str, ...]:
     """What keeps her safe now, the most urgent first."""
     if view.car_state in _NO_LONGER_STUCK:
@@ -128,7 +146,7 @@ def consent_text(quote: Quote, zone: tzinfo) -> str:
     return (
         f"I order a tow for {quote.price.text()}.\n"
         f"The truck is expected within {counted(quote.arrives_within_minutes, 'minute')} of the order.\n"
-        f"This price holds until {quote.valid_until.astimezone(zone):%Y-%m-%d %H:%M %Z}.\n"
+        f"This price holds until {quote.valid_until.astimezone(zone):%H:%M %Z on %d %b %Y}.\n"
         f"Terms: {quote.terms}"
     )
 
