@@ -232,3 +232,20 @@ def test_the_drivers_page_renews_itself_and_survives_a_hole_in_the_network(tmp_p
         # The button of the new page works, with the form that came with it.
         driver.find_element(By.CSS_SELECTOR, "button.tow").click()
         wait_for(driver, "h1", "A tow costs 129.00 EUR.")
+
+
+def test_an_open_incident_renews_itself_and_keeps_a_note_that_is_being_written(tmp_path: Path) -> None:
+    folder = pictures(tmp_path)
+    with served(tmp_path) as (web, address), browser(tmp_path / "o", size=DESK_SCREEN, dark=True) as operator:
+        web.break_down()
+        operator.get(f"{address}/operator/incident/incident-1")
+        wait_for(operator, "#line", "Live")
+        web.desk.answer("incident-1", Happening.SAYS_EMERGENCY, web.clock())
+        wait_for(operator, ".urgent h2", "Emergency")
+        assert "This is an emergency." in text_of(operator, ".story")
+        operator.find_element(By.NAME, "note").send_keys("called her")
+        web.desk.operator_done("incident-1", "another operator was quicker", web.clock())
+        wait_until(lambda: "another operator was quicker" in text_of(operator, ".story"), "the story goes on")
+        wait_for(operator, "#line", "The buttons have changed meanwhile; reload before you use them.")
+        assert operator.find_element(By.NAME, "note").get_attribute("value") == "called her"
+        take(operator, folder / "incident-changed.png")
