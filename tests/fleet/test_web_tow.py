@@ -11,7 +11,7 @@ from hardshoulder_fleet.assistance.webhook import SIGNATURE_HEADER, sign
 from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Happening, Tow
 from hardshoulder_fleet.core.views import Order
 from support.browser import SECRET, TERMS, Web, stranded
-from support.drivers import Driver, Operator
+from support.drivers import Driver, Operator, hidden
 
 
 @pytest.fixture
@@ -187,3 +187,19 @@ def web_text(answer: Response) -> str:
     """A page that is there."""
     assert answer.status_code == 200
     return answer.text
+
+
+def test_closing_does_not_call_off_a_tow_that_the_button_did_not_tell_of(tmp_path: Path) -> None:
+    web = Web(tmp_path)
+    driver, operator = Driver(web, web.break_down()), Operator(web)
+    data = {name: hidden(operator.page(), name) for name in ("form", "tow")}
+    driver.tap("tow")
+    driver.order()
+    refused = operator.client.post(f"{operator.address}/done", data=data)
+    assert refused.status_code == 409 and "Nothing was closed." in refused.text and operator.address in refused.text
+    assert driver.view().state is CheckIn.TOW_ORDERED
+    tow = hidden(operator.page().split('class="done"')[1], "tow")
+    assert operator.post("done", tow=tow).status_code == 200
+    view = driver.view()
+    assert view.state is CheckIn.CLOSED and view.tow and view.tow.called_off is CallOff.CLOSING
+    web.database.close()

@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.responses import RedirectResponse, Response, StreamingResponse
 
 from hardshoulder_fleet.core.checkin import NEEDS_A_PERSON, CallOff, CheckIn
+from hardshoulder_fleet.core.views import CheckInView
 from hardshoulder_fleet.desk import Desk
 from hardshoulder_fleet.links import Links
 from hardshoulder_fleet.web import words
@@ -93,12 +94,17 @@ class OperatorsList:
             tow_open=tow is not None,
         )
 
-    def done(self, incident_id: str, form: str, note: str) -> Response:
-        """A person says that this is over."""
+    def done(self, incident_id: str, form: str, note: str, tow: int | None) -> Response:
+        """A person says that this is over. tow: the one on its way as the button said it, 0 for none."""
         now = self.settings.clock()
         self.links.check_form(form, _DONE + incident_id, now)
-        if self.desk.view(incident_id) is None:
+        view = self.desk.view(incident_id)
+        if view is None:
             return error_page(404, "There is no such incident.", "/operator")
+        if tow is not None and tow != _tow_on_its_way(view):
+            # Closing calls off a tow, and she did not see that there is one.
+            sentence = "The tow has changed since you looked. Nothing was closed. Please look again."
+            return error_page(409, sentence, _address(incident_id))
         self.desk.operator_done(incident_id, note.strip(), now)
         return RedirectResponse("/operator", 303)
 
@@ -109,7 +115,7 @@ class OperatorsList:
         if self.desk.view(incident_id) is None:
             return error_page(404, "There is no such incident.", "/operator")
         self.desk.call_off(incident_id, CallOff.OPERATOR, now, tow)
-        return RedirectResponse(f"/operator/incident/{as_path_step(incident_id)}", 303)
+        return RedirectResponse(_address(incident_id), 303)
 
     def sign_in(self, token: str, secure: bool) -> Response:
         """Exchanges the token for a cookie that holds only its digest."""
@@ -169,10 +175,11 @@ def _incidents_routes(operators_list: OperatorsList) -> APIRouter:
         incident_id: str,
         form: Annotated[str, Form(max_length=1024)],
         note: Annotated[str, Form(max_length=1000)] = "",
+        tow: Annotated[int | None, Form()] = None,
     ) -> Response:
         if not operators_list.admits(request):
             return error_page(401, "Please sign in first.", "/operator")
-        return operators_list.done(incident_id, form, note)
+        return operators_list.done(incident_id, form, note, tow)
 
     @router.post("/operator/incident/{incident_id:path}/call-off")
     def call_off(
@@ -186,6 +193,14 @@ def _incidents_routes(operators_list: OperatorsList) -> APIRouter:
         return operators_list.call_off(incident_id, form, tow)
 
     return router
+
+
+def _tow_on_its_way(view: CheckInView) -> int:
+    return view.tow.number if view.tow and not view.tow.ended else 0
+
+
+def _address(incident_id: str) -> str:
+    return f"/operator/incident/{as_path_step(incident_id)}"
 
 
 def _same(shown: str, wanted: str) -> bool:
