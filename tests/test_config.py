@@ -160,7 +160,7 @@ def test_only_the_hazard_frames_of_the_profile_are_allowed(tmp_path: Path) -> No
     assert (entry.bus, entry.can_id, entry.mask.hex()) == ("main", 0x2A0, "00f0ffffffffffff")
     assert [payload.hex() for payload in entry.payloads] == ["0010000000000000", "0020000000000000"]
     permit = Permit((entry,), armed=True)
-    permit.open_until(10.0)
+    permit.open_until(10.0, "incident-1")
     assert permit.check("main", 0x2A0, bytes.fromhex("ab1f000000000000"), 1.0) is None
     assert permit.check("main", 0x2A0, bytes.fromhex("ab3f000000000000"), 2.0) is Refusal.WRONG_BITS
     assert permit.check("main", 0x2A0, bytes.fromhex("ab1f000000000001"), 2.0) is Refusal.WRONG_BITS

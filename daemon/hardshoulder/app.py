@@ -53,7 +53,7 @@ class Daemon:
         settings, plan = bundle.settings, bundle.plan
         self._responder = Responder(plan, lambda: str(uuid.uuid4()))
         self._permit = Permit(bundle.allowed, armed=settings.armed)
-        self._links = Links(settings.buses, self._responder.wanted)
+        self._links = Links(settings.buses, self._responder.wanted | self._permit.listed)
         self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button)
         self._trial = Trial(bundle.candidate, _say)
         self._courier = self._make_courier()
@@ -113,6 +113,11 @@ class Daemon:
         for key, _ in self._links.selector.select(max(0.0, self._next_s(now_s) - now_s)):
             if key.data is not None:
                 for frame in self._links.receive(key.data, now_s):
+                    if self._permit.overhear(frame.bus, frame.can_id, now_s):
+                        text = _frame_text(frame)
+                        log.error(
+                            "another sender: bus=%s frame=%s; nothing of ours is sent on this id", frame.bus, text
+                        )
                     actions = self._responder.receive(frame)
                     self._perform(actions)
                     self._trial.note(actions, frame)
@@ -139,7 +144,7 @@ class Daemon:
 
     def _on_lease(self, action: Lease) -> None:
         self._refused = None
-        self._permit.open_until(action.until_s)
+        self._permit.open_until(action.until_s, action.holder, action.use)
 
     def _on_transmit(self, action: Transmit) -> None:
         frame, now_s = action.frame, time.monotonic()

@@ -68,6 +68,10 @@ class LiveCar:
         with self._lock:
             self._talker.values |= values
 
+    def put(self, frame: Frame) -> None:
+        """A frame of somebody who is no part of the car as we know it."""
+        self._port.send(frame)
+
     def _live(self) -> None:
         due_s = dict.fromkeys((message.name for message in self._talker.plan.messages), time.monotonic())
         while not self._stop.is_set():

@@ -130,6 +130,13 @@ class Incident:
     sub_cause: int
 
 
+class Use(Enum):
+    """What a frame that is sent is for; each has a lease of its own at the permit."""
+
+    HAZARDS = "hazards"
+    DISPLAY = "display"
+
+
 @dataclass(frozen=True, slots=True)
 class Transmit:
     """Put this frame on the bus, if the permit lets it pass."""
@@ -139,9 +146,11 @@ class Transmit:
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The permit may be open until then (infinity: until told otherwise)."""
+    """The permit may be open until then (infinity: until told otherwise). holder: the incident it is for."""
 
     until_s: float
+    holder: str
+    use: Use = Use.HAZARDS
 
 
 @dataclass(frozen=True, slots=True)

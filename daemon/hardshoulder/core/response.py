@@ -80,7 +80,7 @@ class Response:
         assert self.incident is not None, "only an open incident moves"
         self.incident = with_state(self.incident, state, now_s)
         if state is State.DRIVING_ON:
-            self.actions.append(Lease(self.hazard.release(now_s)))
+            self.actions.append(Lease(self.hazard.release(now_s), self.incident.incident_id))
             self.incident = with_hazards(self.incident, self.hazard.state, now_s)
         if state is State.ROLLING:
             self._ask_anew(now_s)
@@ -143,9 +143,9 @@ class Response:
     def _note_hazards(self, now_s: float) -> None:
         """The lamps changed: the lease, the driver and the fleet follow."""
         state = self.hazard.state
-        if state is HazardState.REQUESTED:
-            self.actions.append(Lease(inf))
         assert self.incident is not None, "hazards are asked for by an incident, and let go before it is closed"
+        if state is HazardState.REQUESTED:
+            self.actions.append(Lease(inf, self.incident.incident_id))
         self.incident = with_hazards(self.incident, state, now_s)
         self._notify(_NOTICE_OF_HAZARDS.get(state), now_s)
 
