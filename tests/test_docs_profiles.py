@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -67,7 +68,7 @@ def written(value: object) -> str:
         value = value.model_dump(mode="json", exclude_unset=True)
     if isinstance(value, dict) and value:
         return "`{ " + ", ".join(f"{key} = {json.dumps(item)}" for key, item in value.items()) + " }`"
-    return f"`{json.dumps(value)}`"
+    return f"`{json.dumps(value.value if isinstance(value, Enum) else value)}`"
 
 
 def default_of(model: type[BaseModel], key: str) -> str:

@@ -1,6 +1,7 @@
 """The daemon's hands on a real line: another sender on its id, and a gate that shuts when the program fails."""
 
 import signal
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -11,6 +12,7 @@ from hardshoulder.app import Daemon
 from hardshoulder.config import make_bundle
 from hardshoulder.core.actions import HazardState
 from hardshoulder.core.frame import Frame
+from hardshoulder.core.hazard import REFLEX_S
 from hardshoulder.core.permit import Permit, Refusal
 from hardshoulder_sim.processes import Broker, DaemonProcess, wait_until, write_config
 from support.fleet import Fleet
@@ -53,6 +55,29 @@ def test_another_sender_on_the_hazard_id_is_said_and_nothing_is_sent_beside_it(
     wait_until(lambda: "notice=hazard-button" in daemon.log(), "the driver is told where the button is")
     assert daemon.stop() == 0
     assert car.heard == []
+
+
+@pytest.mark.slow
+def test_the_driver_switches_them_off_and_is_obeyed(stage: ExitStack, tmp_path: Path) -> None:
+    broker = stage.enter_context(Broker(tmp_path))
+    fleet = stage.enter_context(Fleet(broker.port, acknowledge=True))
+    car = stage.enter_context(LiveCar(tmp_path / "can0", "electric"))
+    config = write_config(tmp_path, "reference-electric", broker.port, f"slcan:{tmp_path / 'can0'}")
+    daemon = stage.enter_context(DaemonProcess(config))
+    wait_until(lambda: "state=driving" in daemon.log(), "the car is known to drive")
+    car.lose_drive()
+    wait_until(lambda: "hazards=confirmed" in daemon.log(), "the lamps are seen to flash")
+    flashed_s = time.monotonic()
+    wait_until(lambda: time.monotonic() > flashed_s + REFLEX_S + 0.2, "no reflex any more")
+    assert car.hazards
+    car.press_hazard_button()
+    assert not car.hazards
+    wait_until(lambda: "hazards=released" in daemon.log(), "the press is heard")
+    wait_until(lambda: [frame.data[1] >> 4 for frame in car.heard][-3:] == [2, 2, 2], "the request is taken back")
+    assert not car.hazards
+    told = "the driver switched the hazards off"
+    wait_until(lambda: any(told == entry.what for e in fleet.incidents() for entry in e.data.timeline), "fleet knows")
+    assert daemon.stop() == 0
 
 
 class Failing(Daemon):

@@ -144,7 +144,7 @@ def _hazard_plan(work: Resolver) -> HazardPlan:
     keys = work.profile.hazard
     command = keys.command
     if command is None or command.message not in work.messages:
-        return HazardPlan(None, keys.readback)
+        return HazardPlan(None, keys.readback, keys.until)
     on, off = (_payload(work, command, which, values) for which, values in (("on", command.on), ("off", command.off)))
     if on == off:
         work.problem("hazard.command", "on and off are the same frame; they have to differ in a signal")
@@ -163,8 +163,10 @@ def _hazard_plan(work: Resolver) -> HazardPlan:
             pulse_frames=command.pulse_frames,
             counter=work.counter(command.message),
             checksum=work.checksum(command.message),
+            masks_indicators=command.masks_indicators,
         ),
         keys.readback,
+        keys.until,
     )
 
 

@@ -12,7 +12,7 @@ from pydantic import Field as Key
 from pydantic import model_validator
 
 from hardshoulder.core.frame import EXTENDED_ID_MAX
-from hardshoulder.core.plan import ChecksumKind, CommandStyle, Readback
+from hardshoulder.core.plan import ChecksumKind, CommandStyle, Readback, Release
 from hardshoulder.core.vocabulary import STATES, UNITS, Propulsion, Unit, Vss
 from hardshoulder.errors import UserError
 from hardshoulder.ruleset import Layer, RuleKeys, ThresholdKeys, merged, threshold_problems
@@ -146,12 +146,20 @@ class CommandKeys(Strict):
     style: Annotated[CommandStyle, Key(strict=False)]
     period_s: Annotated[float, Key(ge=0.01, le=2)]
     pulse_frames: Annotated[int, Key(ge=1, le=20)] = 3
+    masks_indicators: bool = False
+
+    @model_validator(mode="after")
+    def _can_be_suspended(self) -> Self:
+        if self.masks_indicators and self.style is CommandStyle.TOGGLE:
+            raise ValueError("`masks_indicators`: a toggle cannot be taken back and made anew blindly; leave it out")
+        return self
 
 
 class HazardKeys(Strict):
     """How hazards are asked for and seen."""
 
     readback: Annotated[Readback, Key(strict=False)]
+    until: Annotated[Release, Key(strict=False)] = Release.DRIVE_ON
     command: CommandKeys | None = None
 
 
@@ -234,7 +242,13 @@ class Profile(Strict):
             Readback.NONE: (),
         }[self.hazard.readback]
         kind = self.hazard.readback.value
-        return [f"hazard.readback: {kind} needs the signal {vss}; map it" for vss in needed if vss not in self.signals]
+        problems = [
+            f"hazard.readback: {kind} needs the signal {vss}; map it" for vss in needed if vss not in self.signals
+        ]
+        command = self.hazard.command
+        if command is not None and command.masks_indicators and Vss.INDICATOR_STALK not in self.signals:
+            problems.append(f"hazard.command.masks_indicators needs the signal {Vss.INDICATOR_STALK}; map it")
+        return problems
 
 
 def _mapping(vss: Vss, keys: SignalKeys) -> list[str]:

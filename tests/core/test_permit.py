@@ -310,8 +310,15 @@ def test_a_stranger_heard_at_no_time_shuts_the_id() -> None:
 def test_a_list_that_contradicts_itself_is_a_programming_error() -> None:
     with pytest.raises(AssertionError, match="differ"):
         Permit((Allowed("main", 1, b"\xff\xff", (b"\x00\x00", b"\x00"), 0.1),), armed=True)
+    with pytest.raises(AssertionError, match="differ"):
+        Permit((Allowed("main", 1, b"\xff", (b"\x00", b"\x00\x00"), 0.1),), armed=True)
     with pytest.raises(AssertionError, match="twice"):
         Permit((HAZARDS, HAZARDS), armed=True)
+
+
+def test_nobody_arms_it_in_passing() -> None:
+    with pytest.raises(TypeError):
+        Permit(ALLOWED, True)  # type: ignore[call-arg]
 
 
 def test_what_is_allowed_cannot_be_changed_later() -> None:

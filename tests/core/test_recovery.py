@@ -260,12 +260,14 @@ def test_a_crash_first_and_the_rest_later_is_a_crash() -> None:
 
 def test_a_car_that_takes_no_command_gets_the_button_each_time() -> None:
     driven = broken(replace(PLAN, hazard=replace(PLAN.hazard, command=None)))
-    assert driven.incident.hazards is HazardState.UNAVAILABLE and driven.notices == ["hazard-button"]
+    hazards = [entry.what for entry in driven.incident.timeline if entry.what.startswith("hazards")]
+    assert hazards == ["hazards unavailable", "hazards drivers"], "and she found it"
+    assert driven.notices == ["hazard-button", "hazards-on"]
     driven.say(**ALIVE, hazard_signaling=False)
     driven.run(5)
     driven.say(**DEAD)
     driven.run(1)
-    assert driven.notices == ["hazard-button", "recovered", "hazard-button"]
+    assert driven.notices[2:] == ["hazard-button", "recovered", "hazard-button"]
     assert not driven.sent and not driven.of(Lease)
 
 

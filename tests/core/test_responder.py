@@ -60,7 +60,9 @@ def test_lamps_go_before_driver_and_fleet() -> None:
 def test_hazard_frames_go_on_every_period_with_a_counter() -> None:
     driven = driving(PLAN)
     stop_engine(driven)
-    driven.run(3)
+    driven.run(0.5)
+    driven.say(hazard_signaling=True)
+    driven.run(2.5)
     gaps = [b.at_s - a.at_s for a, b in pairwise(driven.sent)]
     assert len(driven.sent) > 20 and all(gap == pytest.approx(0.1, abs=1e-9) for gap in gaps)
     counts = [frame.data[1] & 0x0F for frame in driven.sent]

@@ -63,6 +63,11 @@ class LiveCar:
         """The drive is back."""
         self.say({vss: self._healthy[vss] for vss in LOST})
 
+    def press_hazard_button(self) -> None:
+        """The driver's finger on the hazard button."""
+        with self._lock:
+            self.body.press_button(time.monotonic())
+
     def say(self, values: dict[Vss, Value]) -> None:
         """Changes what the car says."""
         with self._lock:
@@ -79,8 +84,9 @@ class LiveCar:
             select.select([self._port], [], [], wait_s)
             now_s = time.monotonic()
             self._listen()
-            self.body.step(now_s, Indicator.NEUTRAL)
             with self._lock:
+                self.body.step(now_s, Indicator.NEUTRAL)
+                self._talker.values[Vss.HAZARD_SWITCH] = self.body.button_pressed(now_s)
                 self._talker.values[Vss.HAZARD_SIGNALING] = self.hazards
                 for message in self._talker.plan.messages:
                     if now_s >= due_s[message.name]:
@@ -90,4 +96,5 @@ class LiveCar:
     def _listen(self) -> None:
         for frame in self._port.receive_ready():
             self.heard.append(frame)
-            self.body.receive(frame)
+            with self._lock:
+                self.body.receive(frame)

@@ -49,14 +49,6 @@ class Allowed:
     use: Use = Use.HAZARDS
 
 
-@dataclass(frozen=True, slots=True)
-class _Leased:
-    """holder: the incident it is for, or who tests."""
-
-    holder: str
-    until_s: float
-
-
 class Permit:
     """The gate. Everything is refused until it is armed and a lease is open."""
 
@@ -66,7 +58,8 @@ class Permit:
         self._allowed = {(entry.bus, entry.can_id): entry for entry in allowed}
         assert len(self._allowed) == len(allowed), "an id stands on the list twice"
         self._armed = armed
-        self._leases: dict[Use, _Leased] = {}
+        self._leases: dict[Use, tuple[str, float]] = {}
+        """Who holds the lease, and until when."""
         self._last_s: dict[tuple[str, int], float] = {}
         self._strangers_s: dict[tuple[str, int], float] = {}
 
@@ -78,7 +71,7 @@ class Permit:
     def open_until(self, until_s: float, holder: str, use: Use = Use.HAZARDS) -> None:
         """Opens, or prolongs, the lease for an open incident (its id) up to that time."""
         assert holder, "a lease is for somebody"
-        self._leases[use] = _Leased(holder, until_s)
+        self._leases[use] = (holder, until_s)
 
     def open_for_test(self, now_s: float, seconds: float) -> None:
         """Opens for a driver who sits in the car and tests the hazard lights."""
@@ -110,7 +103,7 @@ class Permit:
         if entry is None:
             return Refusal.NOT_LISTED
         lease = self._leases.get(entry.use)
-        if lease is None or not now_s < lease.until_s:
+        if lease is None or not now_s < lease[1]:
             return Refusal.CLOSED
         if self._contested(key, now_s):
             return Refusal.OTHER_SENDER

@@ -128,6 +128,7 @@ class HazardCommand:
     """Every bit of the frame that asks for the hazard lights.
 
     on, off: whole payloads with counter and checksum bits zero.
+    masks_indicators: the indicators cannot be seen while the hazards flash.
     """
 
     bus: str
@@ -139,6 +140,19 @@ class HazardCommand:
     pulse_frames: int
     counter: Counter | None
     checksum: Checksum | None
+    masks_indicators: bool = False
+
+
+class Release(Enum):
+    """When the hazards are let go, unless the driver ends them before.
+
+    DRIVE_ON: when the car has driven on under its own power for a while. DRIVE_RETURNS: as soon as its drive answers
+    again. CLOSED: with the incident.
+    """
+
+    DRIVE_ON = "drive-on"
+    DRIVE_RETURNS = "drive-returns"
+    CLOSED = "closed"
 
 
 class Readback(Enum):
@@ -151,10 +165,11 @@ class Readback(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HazardPlan:
-    """How hazards are asked for (None: they cannot be) and seen."""
+    """How hazards are asked for (None: they cannot be), seen and let go."""
 
     command: HazardCommand | None
     readback: Readback
+    until: Release = Release.DRIVE_ON
 
 
 @dataclass(frozen=True, slots=True)

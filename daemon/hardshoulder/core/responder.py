@@ -22,7 +22,9 @@ from hardshoulder.core.signals import Senses
 from hardshoulder.core.vocabulary import Vss
 from hardshoulder.core.workshop import Workshop
 
-_LAMPS = frozenset({Vss.HAZARD_SIGNALING, Vss.INDICATOR_LEFT, Vss.INDICATOR_RIGHT})
+_LAMPS = frozenset(
+    {Vss.HAZARD_SIGNALING, Vss.INDICATOR_LEFT, Vss.INDICATOR_RIGHT, Vss.HAZARD_SWITCH, Vss.INDICATOR_STALK}
+)
 
 
 class Responder:

@@ -24,11 +24,13 @@ from hardshoulder.core.incident import (
     denm_cause,
     open_incident,
     reported,
+    with_entry,
     with_evidence,
     with_hazards,
     with_kind,
     with_state,
 )
+from hardshoulder.core.plan import Release
 from hardshoulder.core.rules import Rules
 from hardshoulder.core.vocabulary import Vss
 
@@ -38,6 +40,11 @@ _NOTICE_OF_HAZARDS = {
     HazardState.UNAVAILABLE: Notice.HAZARD_BUTTON,
     HazardState.UNCONFIRMED: Notice.HAZARD_BUTTON,
     HazardState.REFUSED: Notice.HAZARD_BUTTON,
+}
+_RELEASED_IN = {
+    Release.DRIVE_ON: State.DRIVING_ON,
+    Release.DRIVE_RETURNS: State.RECOVERED,
+    Release.CLOSED: State.CLOSED,
 }
 _NOTICE_OF_STATE = {State.STRANDED: Notice.STOPPED, State.RECOVERED: Notice.RECOVERED}
 
@@ -79,9 +86,11 @@ class Response:
         """The open incident comes into this state."""
         assert self.incident is not None, "only an open incident moves"
         self.incident = with_state(self.incident, state, now_s)
-        if state is State.DRIVING_ON:
+        if state is _RELEASED_IN[self._car.plan.hazard.until]:
             self.actions.append(Lease(self.hazard.release(now_s), self.incident.incident_id))
             self.incident = with_hazards(self.incident, self.hazard.state, now_s)
+        if state is State.DRIVING_ON:
+            self.hazard.drove_on()
         if state is State.ROLLING:
             self._ask_anew(now_s)
         self._notify(_NOTICE_OF_STATE.get(state), now_s)
@@ -89,7 +98,7 @@ class Response:
             self.report(now_s)
             self.incident = None
 
-    def _ask_anew(self, now_s: float) -> None:
+    def _ask_anew(self, now_s: float, *, crash: bool = False) -> None:
         """It broke again: hazards are asked for where they are not asked for already, and the driver is told.
 
         Once at an instant: a crash that is also the second breakdown is one reason and not two.
@@ -97,7 +106,7 @@ class Response:
         if self._asked_s == now_s:
             return
         before, self._asked_s = self.hazard.state, now_s
-        self.hazard.request(now_s)
+        self.hazard.request(now_s, crash=crash)
         if self.hazard.state is before:
             self._notify(_NOTICE_OF_HAZARDS.get(before), now_s)
         else:
@@ -114,7 +123,7 @@ class Response:
     def refused(self, now_s: float) -> bool:
         """The permit let a frame of ours not pass; whether that is news."""
         before = self.hazard.state
-        self.hazard.refuse()
+        self.hazard.refuse(now_s)
         if self.hazard.state is before:
             return False
         self._note_hazards(now_s)
@@ -138,7 +147,7 @@ class Response:
             self.incident = with_kind(self.incident, kind, self._cause(kind, now_s), now_s)
         if Finding.CRASH not in known and self.incident.kind is Finding.CRASH:
             # Whatever was said of hazards before, a crash is a new reason.
-            self._ask_anew(now_s)
+            self._ask_anew(now_s, crash=True)
 
     def _note_hazards(self, now_s: float) -> None:
         """The lamps changed: the lease, the driver and the fleet follow."""
@@ -146,6 +155,9 @@ class Response:
         assert self.incident is not None, "hazards are asked for by an incident, and let go before it is closed"
         if state is HazardState.REQUESTED:
             self.actions.append(Lease(inf, self.incident.incident_id))
+        elif state is HazardState.RELEASED:
+            self.incident = with_entry(self.incident, now_s, "the driver switched the hazards off")
+            self.actions.append(Lease(self.hazard.leave_until_s(now_s), self.incident.incident_id))
         self.incident = with_hazards(self.incident, state, now_s)
         self._notify(_NOTICE_OF_HAZARDS.get(state), now_s)
 
