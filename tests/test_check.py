@@ -113,6 +113,7 @@ def test_check_of_a_profile_that_sees_too_little(tmp_path: Path) -> None:
     profile = shipped("reference-combustion")
     power = "Vehicle.LowVoltageSystemState"
     profile |= {"signals": {power: profile["signals"][power]}, "hazard": {"readback": "none"}}
+    del profile["display"]
     profile["messages"] = {"BCM_Power": profile["messages"]["BCM_Power"]}
     profile["bus"] = [{"name": "main"}, {"name": "body"}]
     profile["messages"]["BCM_Power"]["bus"] = "main"

@@ -7,7 +7,6 @@ from math import inf
 import pytest
 
 from hardshoulder.compile import compile_profile
-from hardshoulder.config import allow_list
 from hardshoulder.core.actions import Use
 from hardshoulder.core.frame import EXTENDED, EXTENDED_ID_MAX, STANDARD_ID_MAX
 from hardshoulder.core.permit import Permit
@@ -15,6 +14,7 @@ from hardshoulder.core.plan import CarPlan
 from hardshoulder.core.protection import protect
 from hardshoulder.errors import UserError
 from hardshoulder.profile import load_profile, shipped_profiles
+from hardshoulder.sending import allow_list
 from support.talker import Talker, reference_plan
 
 PROFILES = shipped_profiles()

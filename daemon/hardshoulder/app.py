@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from hardshoulder import __version__
-from hardshoulder.core.actions import Action, Lease, Notify, Report, ReportStatus, Transmit
+from hardshoulder.core.actions import Action, Lease, Notify, Report, ReportStatus, Transmit, Use
 from hardshoulder.core.frame import Frame, id_text
 from hardshoulder.core.permit import Permit, Refusal
 from hardshoulder.core.responder import Responder
@@ -54,10 +54,10 @@ class Daemon:
         self._responder = Responder(plan, lambda: str(uuid.uuid4()))
         self._permit = Permit(bundle.allowed, armed=settings.armed)
         self._links = Links(settings.buses, self._responder.wanted | self._permit.listed)
-        self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button)
+        self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button, plan.get_out)
         self._trial = Trial(bundle.candidate, _say)
         self._courier = self._make_courier()
-        self._refused: Refusal | None = None
+        self._refused: dict[Use, Refusal] = {}
         self._status: ReportStatus | None = None
         self._status_due_s = 0.0
         self._stop = False
@@ -125,6 +125,8 @@ class Daemon:
         lost = self._links.take_lost()
         for bus in lost:
             self._decided(self._responder.lost_bus(bus, now_s))
+        for incident_id in self._courier.take_acknowledged() if self._courier is not None else ():
+            self._decided(self._responder.acknowledged(incident_id, now_s))
         self._decided(self._responder.tick(now_s))
         self._links.open_missing(now_s)
         self._trial.follow(lost, now_s)
@@ -143,7 +145,7 @@ class Daemon:
             self._handlers[type(action)](self, action)
 
     def _on_lease(self, action: Lease) -> None:
-        self._refused = None
+        self._refused.pop(action.use, None)
         self._permit.open_until(action.until_s, action.holder, action.use)
 
     def _on_transmit(self, action: Transmit) -> None:
@@ -154,13 +156,15 @@ class Daemon:
         elif refusal is Refusal.TOO_FAST:
             log.debug("frame=%s not sent: %s", _frame_text(frame), refusal.value)
         else:
-            self._refuse(frame, refusal, now_s)
+            self._refuse(action, refusal, now_s)
 
-    def _refuse(self, frame: Frame, refusal: Refusal, now_s: float) -> None:
-        if refusal is not self._refused:
-            self._refused = refusal
+    def _refuse(self, action: Transmit, refusal: Refusal, now_s: float) -> None:
+        frame, use = action.frame, action.use
+        if refusal is not self._refused.get(use):
+            self._refused[use] = refusal
             log.warning("would have sent bus=%s frame=%s: %s", frame.bus, _frame_text(frame), refusal.value)
-        self._perform(self._responder.hazards_refused(now_s))
+        if use is Use.HAZARDS:
+            self._perform(self._responder.hazards_refused(now_s))
 
     def _on_notify(self, action: Notify) -> None:
         self._cabin.show(action.notice)

@@ -12,9 +12,10 @@ from pydantic import Field as Key
 from pydantic import model_validator
 
 from hardshoulder.core.frame import EXTENDED_ID_MAX
-from hardshoulder.core.plan import ChecksumKind, CommandStyle, Readback, Release
+from hardshoulder.core.plan import ChecksumKind, Readback
 from hardshoulder.core.vocabulary import STATES, UNITS, Propulsion, Unit, Vss
 from hardshoulder.errors import UserError
+from hardshoulder.hands import DisplayKeys, HazardKeys, VinKeys
 from hardshoulder.ruleset import Layer, RuleKeys, ThresholdKeys, merged, threshold_problems
 from hardshoulder.toml_file import Problems, Strict, load
 
@@ -136,33 +137,6 @@ class SignalKeys(Strict):
         return self
 
 
-class CommandKeys(Strict):
-    """The frame that asks for the hazards: every signal of it, and what the other bits are."""
-
-    message: str
-    on: dict[str, int]
-    off: dict[str, int]
-    unused_bits: Literal[0, 1]
-    style: Annotated[CommandStyle, Key(strict=False)]
-    period_s: Annotated[float, Key(ge=0.01, le=2)]
-    pulse_frames: Annotated[int, Key(ge=1, le=20)] = 3
-    masks_indicators: bool = False
-
-    @model_validator(mode="after")
-    def _can_be_suspended(self) -> Self:
-        if self.masks_indicators and self.style is CommandStyle.TOGGLE:
-            raise ValueError("`masks_indicators`: a toggle cannot be taken back and made anew blindly; leave it out")
-        return self
-
-
-class HazardKeys(Strict):
-    """How hazards are asked for and seen."""
-
-    readback: Annotated[Readback, Key(strict=False)]
-    until: Annotated[Release, Key(strict=False)] = Release.DRIVE_ON
-    command: CommandKeys | None = None
-
-
 class TraitKeys(Strict):
     """What the car does that looks like a breakdown and is none."""
 
@@ -196,6 +170,8 @@ class Profile(Strict):
     messages: dict[str, MessageKeys] = {}
     signals: Annotated[dict[Annotated[Vss, Key(strict=False)], SignalKeys], Key(min_length=1)]
     hazard: HazardKeys = HazardKeys(readback=Readback.NONE)
+    display: DisplayKeys | None = None
+    vin: VinKeys | None = None
     hazard_button: dict[str, Annotated[str, Key(min_length=1, max_length=120)]]
     diagnostics: DiagnosticsKeys = DiagnosticsKeys()
     thresholds: ThresholdKeys = ThresholdKeys()  # type: ignore[valid-type]

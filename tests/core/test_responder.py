@@ -53,7 +53,7 @@ def test_lamps_go_before_driver_and_fleet() -> None:
     opened_s = driven.incident.opened_at_s
     at_open = [action for at_s, action in driven.log if at_s == pytest.approx(opened_s, abs=driven.step_s)]
     kinds = [type(action) for action in at_open if not isinstance(action, ReportStatus)]
-    assert kinds[:2] == [Lease, Transmit]
+    assert kinds[:3] == [Lease, Lease, Transmit]
     assert kinds.index(Transmit) < kinds.index(Report)
 
 

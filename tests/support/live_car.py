@@ -14,6 +14,7 @@ from hardshoulder_sim.physics.driver import Indicator
 from hardshoulder_sim.slcan_port import SlcanPort
 from support.talker import Talker, reference_plan
 
+REQUEST_ID, DISPLAY_ID = 0x2A0, 0x3C0
 LOST: dict[Vss, Value] = {
     Vss.ENGINE_SPEED: 0.0,
     Vss.ENGINE_RUNNING: False,
@@ -49,6 +50,16 @@ class LiveCar:
         self._stop.set()
         self._thread.join()
         self._port.close()
+
+    @property
+    def requests(self) -> list[int]:
+        """What the hazard requests so far asked for: 1 on, 2 off."""
+        return [frame.data[1] >> 4 for frame in list(self.heard) if frame.can_id == REQUEST_ID]
+
+    @property
+    def shown(self) -> list[int]:
+        """The notices that the display was given, each once."""
+        return list(dict.fromkeys(frame.data[0] for frame in list(self.heard) if frame.can_id == DISPLAY_ID))
 
     @property
     def hazards(self) -> bool:
@@ -96,5 +107,6 @@ class LiveCar:
     def _listen(self) -> None:
         for frame in self._port.receive_ready():
             self.heard.append(frame)
-            with self._lock:
-                self.body.receive(frame)
+            if frame.can_id == REQUEST_ID:
+                with self._lock:
+                    self.body.receive(frame)

@@ -65,6 +65,7 @@ class Notice(Enum):
     HAZARDS_ON = "hazards-on"
     HAZARD_BUTTON = "hazard-button"
     STOPPED = "stopped"
+    HELP_ASKED = "help-asked"
     RECOVERED = "recovered"
 
 
@@ -142,6 +143,7 @@ class Transmit:
     """Put this frame on the bus, if the permit lets it pass."""
 
     frame: Frame
+    use: Use = Use.HAZARDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,4 +205,10 @@ _SEVERITY: dict[type, Severity] = {
 
 def by_severity(actions: list[Action]) -> list[Action]:
     """The actions in the order in which they have to be performed (stable)."""
-    return sorted(actions, key=lambda action: _SEVERITY[type(action)])
+    return sorted(actions, key=_severity)
+
+
+def _severity(action: Action) -> Severity:
+    # A lease for the display comes with those for the lamps: what shows that lamps were refused needs it at once.
+    display = isinstance(action, Transmit) and action.use is Use.DISPLAY
+    return Severity.DRIVER if display else _SEVERITY[type(action)]

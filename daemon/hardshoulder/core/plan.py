@@ -173,6 +173,48 @@ class HazardPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class DisplayPlan:
+    """The frame that shows the driver a notice.
+
+    payloads: by the name of the text (`hardshoulder.core.notices`), with counter and checksum bits zero; clear: none.
+    """
+
+    bus: str
+    can_id: int
+    period_s: float
+    clear: bytes
+    payloads: tuple[tuple[str, bytes], ...]
+    counter: Counter | None
+    checksum: Checksum | None
+
+
+@dataclass(frozen=True, slots=True)
+class VinPart:
+    """Characters of the VIN in a message, eight bits each, the first in the field's highest byte."""
+
+    bus: str
+    can_id: int
+    length: int
+    field: Field
+    multiplex: tuple[Multiplex, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VinPlan:
+    """Where the car says its VIN, and the regular expression that one of this profile's cars fits."""
+
+    parts: tuple[VinPart, ...]
+    pattern: str
+
+
+class Side(Enum):
+    """A side of the car."""
+
+    LEFT = "left"
+    RIGHT = "right"
+
+
+@dataclass(frozen=True, slots=True)
 class Traits:
     """What this car does that looks like a breakdown and is none.
 
@@ -238,6 +280,7 @@ class CarPlan:
     workshop: (bus, id) of the frames with which a tester asks control units.
     switched_off: names of the findings that are not looked for.
     ruleset: the version of thresholds and switches, carried by every alert.
+    get_out: the side away from traffic. display, vin: None where the profile has none.
     """
 
     profile: str
@@ -253,6 +296,9 @@ class CarPlan:
     workshop: tuple[tuple[str, int], ...] = ()
     switched_off: tuple[str, ...] = ()
     ruleset: str = "1"
+    get_out: Side = Side.RIGHT
+    display: DisplayPlan | None = None
+    vin: VinPlan | None = None
 
 
 def as_text(value: Value) -> str:

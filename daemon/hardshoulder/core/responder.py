@@ -133,6 +133,14 @@ class Responder:
             self._deadline_s = self._find_deadline()
         return self._take()
 
+    def acknowledged(self, incident_id: str, now_s: float) -> list[Action]:
+        """The fleet has an alert of this incident in its database."""
+        self._fire_until(now_s)
+        self._now_s = max(self._now_s, now_s)
+        self._response.acknowledged(incident_id)
+        self._judge(self._now_s, look_around=False)
+        return self._take()
+
     # What came in -------------------------------------------------------------------------
 
     def _hear(
@@ -160,7 +168,7 @@ class Responder:
             return False
         speed_kph = self.senses.last_speed_kph()
         still = speed_kph is None or speed_kph < self.plan.thresholds.standstill_below_kph
-        return not still and self._response.hazard.next_deadline() == inf
+        return not still and self._response.next_deadline() == inf
 
     def _rest(self, at_s: float) -> None:
         """A workshop is at work: what was suspected is its doing."""
@@ -181,7 +189,7 @@ class Responder:
         now_s = self._now_s
         return min(
             self._rules.next_deadline(now_s),
-            self._response.hazard.next_deadline(),
+            self._response.next_deadline(),
             self.senses.next_expiry(now_s),
             self._car.next_silence(now_s),
             self._workshop_end(now_s),

@@ -15,8 +15,10 @@ from hardshoulder.core.actions import (
     Report,
     State,
     Transmit,
+    Use,
 )
 from hardshoulder.core.condition import Condition
+from hardshoulder.core.display import Display
 from hardshoulder.core.hazard import Hazard
 from hardshoulder.core.health import location
 from hardshoulder.core.incident import (
@@ -30,6 +32,7 @@ from hardshoulder.core.incident import (
     with_kind,
     with_state,
 )
+from hardshoulder.core.notices import Board, text_key
 from hardshoulder.core.plan import Release
 from hardshoulder.core.rules import Rules
 from hardshoulder.core.vocabulary import Vss
@@ -59,6 +62,10 @@ class Response:
         self.incident: Incident | None = None
         self.hazard = Hazard(car.plan.hazard, car.plan.thresholds, car.senses)
         self.actions: list[Action] = []
+        self._board = Board()
+        self._display = Display(car.plan.display)
+        self._acknowledged = ""
+        """The incident of which the fleet said that it has it."""
         self._car = car
         self._rules = rules
         self._new_id = new_id
@@ -79,6 +86,8 @@ class Response:
             location(self._car.senses, now_s),
             self._cause(kind, now_s),
         )
+        if self._car.plan.display is not None:
+            self.actions.append(Lease(inf, self.incident.incident_id, Use.DISPLAY))
         self.hazard.request(now_s)
         self._note_hazards(now_s)
 
@@ -93,8 +102,11 @@ class Response:
             self.hazard.drove_on()
         if state is State.ROLLING:
             self._ask_anew(now_s)
-        self._notify(_NOTICE_OF_STATE.get(state), now_s)
+        self._notify(_NOTICE_OF_STATE.get(state))
+        self._tell_of_help()
         if state is State.CLOSED:
+            if self._car.plan.display is not None:
+                self.actions.append(Lease(self._display.clear(now_s), self.incident.incident_id, Use.DISPLAY))
             self.report(now_s)
             self.incident = None
 
@@ -108,7 +120,7 @@ class Response:
         before, self._asked_s = self.hazard.state, now_s
         self.hazard.request(now_s, crash=crash)
         if self.hazard.state is before:
-            self._notify(_NOTICE_OF_HAZARDS.get(before), now_s)
+            self._notify(_NOTICE_OF_HAZARDS.get(before))
         else:
             self._note_hazards(now_s)
 
@@ -118,6 +130,7 @@ class Response:
         if self.hazard.look(now_s):
             self._note_hazards(now_s)
         self.actions.extend(Transmit(frame) for frame in self.hazard.due(now_s))
+        self._show(now_s)
         self.report(now_s)
 
     def refused(self, now_s: float) -> bool:
@@ -127,6 +140,7 @@ class Response:
         if self.hazard.state is before:
             return False
         self._note_hazards(now_s)
+        self._show(now_s)
         self.report(now_s)
         return True
 
@@ -159,11 +173,40 @@ class Response:
             self.incident = with_entry(self.incident, now_s, "the driver switched the hazards off")
             self.actions.append(Lease(self.hazard.leave_until_s(now_s), self.incident.incident_id))
         self.incident = with_hazards(self.incident, state, now_s)
-        self._notify(_NOTICE_OF_HAZARDS.get(state), now_s)
+        self._notify(_NOTICE_OF_HAZARDS.get(state))
 
-    def _notify(self, notice: Notice | None, now_s: float) -> None:
+    # The driver ---------------------------------------------------------------------------
+
+    def acknowledged(self, incident_id: str) -> None:
+        """The fleet has the alert: somebody knows, and the driver may know that."""
+        if self.incident is not None and incident_id == self.incident.incident_id != self._acknowledged:
+            self._acknowledged = incident_id
+            self._tell_of_help()
+
+    def _tell_of_help(self) -> None:
+        """Once, and to somebody who has stopped: nobody reads a phone while she steers to the roadside."""
+        incident = self.incident
+        if incident is not None and incident.state is State.STRANDED and incident.incident_id == self._acknowledged:
+            self._notify(Notice.HELP_ASKED)
+
+    def _notify(self, notice: Notice | None) -> None:
+        if notice is not None:
+            self._board.post(notice)
+
+    def _show(self, now_s: float) -> None:
+        """The notice whose turn it is: to the cabin, and on the car's own display."""
+        notice = self._board.take(now_s)
         if notice is not None:
             self.actions.append(Notify(notice, now_s))
+            if self.incident is not None:
+                self._display.show(text_key(notice, self._car.plan.get_out), now_s)
+        self.actions.extend(Transmit(frame, Use.DISPLAY) for frame in self._display.due(now_s))
+
+    def next_deadline(self) -> float:
+        """When a frame or a notice is due, or patience ends."""
+        return min(self.hazard.next_deadline(), self._board.next_deadline(), self._display.due_s)
+
+    # What is known ------------------------------------------------------------------------
 
     def _evidence(self) -> list[Evidence]:
         return [watch.begun for watch in self._rules.active if watch.begun is not None]
