@@ -27,7 +27,8 @@ LOST: dict[Vss, Value] = {
 class LiveCar:
     """Talks in real time on a thread of its own; its body controller obeys hazard requests.
 
-    heard: every frame that somebody else put on the bus.
+    heard: every frame that somebody else put on the bus. deaf: its body controller hears no requests. also: a frame
+    that it sends again and again beside its own.
     """
 
     def __init__(self, link: Path, propulsion: str) -> None:
@@ -39,6 +40,8 @@ class LiveCar:
         self._thread = threading.Thread(target=self._live, name="car", daemon=True)
         self.body = BodyController()
         self.heard: list[Frame] = []
+        self.deaf = False
+        self.also: Frame | None = None
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -103,10 +106,12 @@ class LiveCar:
                     if now_s >= due_s[message.name]:
                         due_s[message.name] += message.cycle_s
                         self._port.send(self._talker.frame(message, now_s))
+                        if self.also is not None and message.cycle_s >= 0.1:
+                            self._port.send(self.also)
 
     def _listen(self) -> None:
         for frame in self._port.receive_ready():
             self.heard.append(frame)
-            if frame.can_id == REQUEST_ID:
+            if frame.can_id == REQUEST_ID and not self.deaf:
                 with self._lock:
                     self.body.receive(frame)
