@@ -81,6 +81,43 @@ def test_the_driver_switches_them_off_and_is_obeyed(stage: ExitStack, tmp_path: 
     assert daemon.stop() == 0
 
 
+@pytest.mark.slow
+def test_a_daemon_that_is_killed_goes_on_with_its_incident(stage: ExitStack, tmp_path: Path) -> None:
+    broker = stage.enter_context(Broker(tmp_path))
+    fleet = stage.enter_context(Fleet(broker.port, acknowledge=True))
+    car = stage.enter_context(LiveCar(tmp_path / "can0", "electric"))
+    config = write_config(tmp_path, "reference-electric", broker.port, f"slcan:{tmp_path / 'can0'}")
+    daemon = stage.enter_context(DaemonProcess(config))
+    wait_until(lambda: "state=driving" in daemon.log(), "the car is known to drive")
+    car.lose_drive()
+    wait_until(lambda: any(e.data.hazards is HazardState.CONFIRMED for e in fleet.incidents()), "the fleet knows")
+    kept = tmp_path / "storage" / "incident.journal"
+    wait_until(lambda: kept.exists() and b'"hazards":"confirmed"' in kept.read_bytes(), "it is kept")
+    last = max(event.data.sequence for event in fleet.incidents())
+    daemon.kill()
+    wait_until(lambda: not car.hazards, "nobody asks any more")
+    daemon.start()
+    wait_until(lambda: car.hazards, "the lamps flash again")
+    wait_until(lambda: max(e.data.sequence for e in fleet.incidents()) > last, "the fleet is told")
+    events = {event.id: event.data for event in fleet.incidents()}.values()
+    assert len({data.incident_id for data in events}) == 1
+    sequences = sorted(data.sequence for data in events)
+    assert sequences == list(range(1, len(sequences) + 1))
+
+    flashing_s = time.monotonic()
+    wait_until(lambda: time.monotonic() > flashing_s + REFLEX_S + 0.5, "no reflex any more")
+    car.press_hazard_button()
+    wait_until(lambda: b'"overruled":true' in kept.read_bytes(), "her off is kept")
+    daemon.kill()
+    before = len(car.requests)
+    daemon.start()
+    wait_until(lambda: daemon.log().count("was open when the daemon ended") == 2, "it goes on once more")
+    going_s = time.monotonic()
+    wait_until(lambda: time.monotonic() > going_s + 1.0, "it has had its time")
+    assert not car.hazards and len(car.requests) == before
+    assert daemon.stop() == 0
+
+
 class Failing(Daemon):
     """Fails in its first turn, with the gate open."""
 

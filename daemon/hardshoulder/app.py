@@ -19,6 +19,7 @@ from hardshoulder.core.frame import Frame, id_text
 from hardshoulder.core.permit import Permit, Refusal
 from hardshoulder.core.responder import Responder
 from hardshoulder.edge.courier import Clock, Courier, StatusReport
+from hardshoulder.edge.journal import Journal, load
 from hardshoulder.edge.links import Links
 from hardshoulder.edge.notice import Cabin
 from hardshoulder.edge.trial import Trial
@@ -41,6 +42,10 @@ def wall_time(at_s: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=at_s - time.monotonic())
 
 
+def _clock_trusted() -> bool:
+    return datetime.now(UTC) >= _CLOCK_TRUSTED_FROM
+
+
 def _say(level: str, text: str) -> None:
     log.log(_LOG_LEVELS[level], "%s", text)
 
@@ -57,6 +62,7 @@ class Daemon:
         self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button, plan.get_out)
         self._trial = Trial(bundle.candidate, _say)
         self._courier = self._make_courier()
+        self._journal = Journal(settings.storage.folder, _say)
         self._refused: dict[Use, Refusal] = {}
         self._status: ReportStatus | None = None
         self._status_due_s = 0.0
@@ -70,7 +76,7 @@ class Daemon:
         who = Identity(
             settings.vehicle, plan.profile, plan.digest, __version__, settings.armed, plan.hazard_button, plan.ruleset
         )
-        clock = Clock(time.monotonic, wall_time, lambda: datetime.now(UTC) >= _CLOCK_TRUSTED_FROM)
+        clock = Clock(time.monotonic, wall_time, _clock_trusted)
         return Courier(who, settings.mqtt, settings.storage, clock, _say)
 
     def run(self) -> None:
@@ -80,11 +86,23 @@ class Daemon:
         self._say_what_runs()
         if self._courier is not None:
             self._courier.start()
+        self._journal.start()
         try:
+            self._go_on()
             while not self._stop:
                 self._turn()
         finally:
             self._close()
+
+    def _go_on(self) -> None:
+        """With the incident that was open when the daemon ended, if one was."""
+        kept = load(self._bundle.settings.storage.folder, _say, clock_trusted=_clock_trusted())
+        if kept is not None:
+            incident = kept.snapshot.incident
+            log.warning(
+                "incident=%s was open when the daemon ended; goes on: %s", incident.incident_id, kept.terms.value
+            )
+            self._decided(self._responder.restore(kept.snapshot, kept.terms, time.monotonic()))
 
     def _say_what_runs(self) -> None:
         settings, plan, candidate = self._bundle.settings, self._bundle.plan, self._bundle.candidate
@@ -177,6 +195,8 @@ class Daemon:
         )  # fmt: skip
         if self._courier is not None:
             self._courier.submit(action)
+        # Behind the action: what is kept has happened.
+        self._journal.keep(self._responder.snapshot)
 
     def _on_status(self, action: ReportStatus) -> None:
         if self._status is None or (action.state, action.health) != (self._status.state, self._status.health):
@@ -203,6 +223,10 @@ class Daemon:
 
     def _close(self) -> None:
         self._permit.close()
+        if not self._journal.stop(STOP_WITHIN_S):
+            log.error(
+                "the journal did not stop within %g s; a restart may have forgotten the last change", STOP_WITHIN_S
+            )
         if self._courier is not None and not self._courier.stop(STOP_WITHIN_S):
             log.error(
                 "the courier did not stop within %g s; what it had stored is sent after the next start", STOP_WITHIN_S

@@ -191,6 +191,29 @@ class Broker(Child):
         return True
 
 
+_CONFIG = """\
+format = 1
+vehicle = "{vehicle}"
+mode = "{mode}"
+profile = {profile}
+dbc = {dbc}
+
+[[bus]]
+name = "{bus}"
+url = "{bus_url}"
+
+[mqtt]
+host = "127.0.0.1"
+port = {broker_port}
+
+[storage]
+folder = "storage"
+
+[thresholds]
+{numbers}
+"""
+
+
 def write_config(
     folder: Path,
     profile: str,
@@ -210,27 +233,12 @@ def write_config(
     """
     numbers = "\n".join(f"{name} = {value}" for name, value in (thresholds or {}).items())
     path = folder / "config.toml"
-    path.write_text(f"""\
-format = 1
-vehicle = "{vehicle}"
-mode = "{mode}"
-profile = {json.dumps(profile)}
-dbc = {json.dumps([str(path) for path in dbc])}
-
-[[bus]]
-name = "{bus}"
-url = "{bus_url}"
-
-[mqtt]
-host = "127.0.0.1"
-port = {broker_port}
-
-[storage]
-folder = "storage"
-
-[thresholds]
-{numbers}
-""")
+    path.write_text(
+        _CONFIG.format(
+            vehicle=vehicle, mode=mode, profile=json.dumps(profile), dbc=json.dumps([str(path) for path in dbc]),
+            bus=bus, bus_url=bus_url, broker_port=broker_port, numbers=numbers,
+        )
+    )  # fmt: skip
     (folder / "storage").mkdir(exist_ok=True)
     if commissioned and mode == "armed":
         vouch_for(path)

@@ -89,6 +89,17 @@ class Hazard:
             self._asking.on(now_s)
             self._wait(now_s)
 
+    def resume(self, was: HazardState, now_s: float, *, overruled: bool) -> None:
+        """Goes on after a start of the daemon with what it had last known. A toggle is not sent: it may be flashing."""
+        if overruled:
+            self.state, self.overruled = HazardState.RELEASED, True
+        elif was is HazardState.DRIVERS:
+            self.state = was
+        elif was not in (HazardState.OFF, HazardState.RELEASED):
+            self.request(now_s)
+            if self._asking.flips and self.state is HazardState.REQUESTED:
+                self._asking.quiet(now_s)
+
     def refuse(self, now_s: float) -> None:
         """The permit let nothing out: stop asking."""
         if self.state in _WANTED:

@@ -34,6 +34,7 @@ from hardshoulder.core.incident import (
 )
 from hardshoulder.core.notices import Board, text_key
 from hardshoulder.core.plan import Release
+from hardshoulder.core.resume import Snapshot
 from hardshoulder.core.rules import Rules
 from hardshoulder.core.vocabulary import Vss
 
@@ -90,6 +91,34 @@ class Response:
             self.actions.append(Lease(inf, self.incident.incident_id, Use.DISPLAY))
         self.hazard.request(now_s)
         self._note_hazards(now_s)
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What the next start of the daemon goes on with; None while no incident is open."""
+        return None if self.incident is None else Snapshot(self.incident, self.hazard.overruled)
+
+    def restore(self, kept: Snapshot, now_s: float) -> None:
+        """The incident that was open goes on under its id; the lamps wait to be resumed."""
+        self.incident = with_entry(kept.incident, now_s, "the daemon started anew")
+        if kept.overruled:
+            self.hazard.resume(kept.incident.hazards, now_s, overruled=True)
+        if self._car.plan.display is not None:
+            self.actions.append(Lease(inf, self.incident.incident_id, Use.DISPLAY))
+
+    def resume_hazards(self, now_s: float) -> None:
+        """The lamps go on as they were."""
+        assert self.incident is not None, "there is an incident to go on with"
+        if not self.hazard.overruled:
+            self.hazard.resume(self.incident.hazards, now_s, overruled=False)
+            self._note_hazards(now_s)
+
+    def abandon(self, why: str, now_s: float) -> None:
+        """The incident that was open is not gone on with."""
+        assert self.incident is not None, "there is an incident to close"
+        self.hazard.release(now_s)
+        self.hazard.drove_on()
+        self.incident = with_hazards(with_entry(self.incident, now_s, why), self.hazard.state, now_s)
+        self.move(State.CLOSED, now_s)
 
     def move(self, state: State, now_s: float) -> None:
         """The open incident comes into this state."""
@@ -169,7 +198,7 @@ class Response:
         assert self.incident is not None, "hazards are asked for by an incident, and let go before it is closed"
         if state is HazardState.REQUESTED:
             self.actions.append(Lease(inf, self.incident.incident_id))
-        elif state is HazardState.RELEASED:
+        elif state is HazardState.RELEASED and self.hazard.overruled:
             self.incident = with_entry(self.incident, now_s, "the driver switched the hazards off")
             self.actions.append(Lease(self.hazard.leave_until_s(now_s), self.incident.incident_id))
         self.incident = with_hazards(self.incident, state, now_s)
