@@ -82,6 +82,20 @@ def test_the_driver_switches_them_off_and_is_obeyed(stage: ExitStack, tmp_path: 
 
 
 @pytest.mark.slow
+def test_a_crowded_line_keeps_no_lamp_dark(stage: ExitStack, tmp_path: Path) -> None:
+    """Five foreign frames after each of the car's own, through a serial line."""
+    car = stage.enter_context(LiveCar(tmp_path / "can0", "electric"))
+    car.crowd = tuple(Frame(0.0, "main", can_id, bytes(8)) for can_id in range(0x600, 0x605))
+    config = write_config(tmp_path, "reference-electric", 1, f"slcan:{tmp_path / 'can0'}")
+    daemon = stage.enter_context(DaemonProcess(config))
+    wait_until(lambda: "state=driving" in daemon.log(), "the car is known to drive")
+    car.lose_drive()
+    wait_until(lambda: "hazards=confirmed" in daemon.log(), "the lamps are seen to flash")
+    assert car.hazards and set(car.requests) == {1}
+    assert daemon.stop() == 0
+
+
+@pytest.mark.slow
 def test_a_daemon_that_is_killed_goes_on_with_its_incident(stage: ExitStack, tmp_path: Path) -> None:
     broker = stage.enter_context(Broker(tmp_path))
     fleet = stage.enter_context(Fleet(broker.port, acknowledge=True))

@@ -28,7 +28,7 @@ class LiveCar:
     """Talks in real time on a thread of its own; its body controller obeys hazard requests.
 
     heard: every frame that somebody else put on the bus. deaf: its body controller hears no requests. also: a frame
-    that it sends again and again beside its own.
+    that it sends again and again beside its own. crowd: frames that other control units send after each of its own.
     """
 
     def __init__(self, link: Path, propulsion: str) -> None:
@@ -42,6 +42,7 @@ class LiveCar:
         self.heard: list[Frame] = []
         self.deaf = False
         self.also: Frame | None = None
+        self.crowd: tuple[Frame, ...] = ()
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -106,6 +107,8 @@ class LiveCar:
                     if now_s >= due_s[message.name]:
                         due_s[message.name] += message.cycle_s
                         self._port.send(self._talker.frame(message, now_s))
+                        for frame in self.crowd:
+                            self._port.send(frame)
                         if self.also is not None and message.cycle_s >= 0.1:
                             self._port.send(self.also)
 
