@@ -14,7 +14,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from hardshoulder import __version__
-from hardshoulder.core.actions import Action, Lease, Notify, Report, ReportStatus, Transmit, Use
+from hardshoulder.core.actions import Action, Lease, Notify, Report, ReportStatus, Transmit, Use, latest_frames
 from hardshoulder.core.frame import Frame, id_text
 from hardshoulder.core.permit import Permit, Refusal
 from hardshoulder.core.responder import Responder
@@ -159,7 +159,7 @@ class Daemon:
         self._trial.note(actions)
 
     def _perform(self, actions: list[Action]) -> None:
-        for action in actions:
+        for action in latest_frames(actions):
             self._handlers[type(action)](self, action)
 
     def _on_lease(self, action: Lease) -> None:

@@ -212,3 +212,17 @@ def _severity(action: Action) -> Severity:
     # A lease for the display comes with those for the lamps: what shows that lamps were refused needs it at once.
     display = isinstance(action, Transmit) and action.use is Use.DISPLAY
     return Severity.DRIVER if display else _SEVERITY[type(action)]
+
+
+def latest_frames(actions: list[Action]) -> list[Action]:
+    """The actions with the newest frame of each use alone.
+
+    A loop that was held up hands over all frames that fell due meanwhile. The permit lets one of them pass; it should
+    be the newest, so that the counter of the next one follows it and no receiver takes the series for broken.
+    """
+    newest = {action.use: place for place, action in enumerate(actions) if isinstance(action, Transmit)}
+    return [
+        action
+        for place, action in enumerate(actions)
+        if not isinstance(action, Transmit) or newest[action.use] == place
+    ]
