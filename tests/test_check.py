@@ -13,6 +13,7 @@ import pytest
 
 from hardshoulder.check import missing
 from hardshoulder.config import make_bundle
+from hardshoulder_sim.processes import vouch_for
 from support.written import Table, config_table, environment, hardshoulder_command, shipped, write
 
 
@@ -72,6 +73,7 @@ def test_check_of_a_car_that_lacks_nothing(tmp_path: Path) -> None:
 def test_check_says_when_an_armed_car_sends(tmp_path: Path) -> None:
     with listening() as port:
         path = write(tmp_path / "config.toml", complete(tmp_path, port) | {"mode": "armed"})
+        vouch_for(path)
         ended = hardshoulder_command(tmp_path / "cache", "check", "--config", str(path))
     assert ended.returncode == 0
     assert "(fixed bits 00F0FFFFFFFFFFFF), while an incident is open" in ended.stdout
@@ -117,6 +119,7 @@ def test_check_of_a_profile_that_sees_too_little(tmp_path: Path) -> None:
     profile = shipped("reference-combustion")
     power = "Vehicle.LowVoltageSystemState"
     profile |= {"signals": {power: profile["signals"][power]}, "hazard": {"readback": "none"}}
+    del profile["display"]
     profile["messages"] = {"BCM_Power": profile["messages"]["BCM_Power"]}
     profile["bus"] = [{"name": "main"}, {"name": "body"}]
     profile["messages"]["BCM_Power"]["bus"] = "main"

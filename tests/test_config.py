@@ -5,8 +5,10 @@ from pathlib import Path
 import pytest
 
 from hardshoulder.config import LANGUAGES, load_texts, make_bundle
-from hardshoulder.core.actions import Notice
+from hardshoulder.core.actions import Use
+from hardshoulder.core.notices import TEXT_KEYS
 from hardshoulder.core.permit import Permit, Refusal
+from hardshoulder.core.plan import Release, Side
 from hardshoulder.settings import BusSettings, MqttSettings, Settings, StorageSettings
 from support.written import (
     GONE,
@@ -148,19 +150,32 @@ def test_what_is_not_written_has_a_default(tmp_path: Path) -> None:
 def test_the_language_chooses_texts_and_the_buttons_place(tmp_path: Path) -> None:
     bundles = {name: make_bundle(configured(tmp_path, (("language",), name))) for name in LANGUAGES}
     assert len({bundle.plan.hazard_button for bundle in bundles.values()}) == len(LANGUAGES)
-    assert len({bundle.texts["stopped"] for bundle in bundles.values()}) == len(LANGUAGES)
+    assert len({bundle.texts["stopped-right"] for bundle in bundles.values()}) == len(LANGUAGES)
     for language, bundle in bundles.items():
         assert bundle.texts == load_texts(language)
-        assert bundle.texts.keys() == {notice.value for notice in Notice}
+        assert bundle.texts.keys() == set(TEXT_KEYS)
         assert "{button}" in bundle.texts["hazard-button"]
 
 
-def test_only_the_hazard_frames_of_the_profile_are_allowed(tmp_path: Path) -> None:
-    (entry,) = make_bundle(configured(tmp_path)).allowed
+@pytest.mark.parametrize(("drives_on", "get_out"), [("right", Side.RIGHT), ("left", Side.LEFT)])
+def test_who_gets_out_is_told_the_side_of_the_market(tmp_path: Path, drives_on: str, get_out: Side) -> None:
+    assert make_bundle(configured(tmp_path, (("market", "drives_on"), drives_on))).plan.get_out is get_out
+
+
+def test_the_law_of_the_market_wins_over_the_profile(tmp_path: Path) -> None:
+    assert make_bundle(configured(tmp_path)).plan.hazard.until is Release.DRIVE_ON
+    lawful = make_bundle(configured(tmp_path, (("market", "hazards_until"), "drive-returns")))
+    assert lawful.plan.hazard.until is Release.DRIVE_RETURNS
+
+
+def test_only_the_frames_of_the_profile_are_allowed(tmp_path: Path) -> None:
+    entry, display = make_bundle(configured(tmp_path)).allowed
+    assert (display.bus, display.can_id, display.mask.hex(), display.use) == ("main", 0x3C0, "ff" * 8, Use.DISPLAY)
+    assert [payload.hex() for payload in display.payloads] == [f"0{code}" + "00" * 7 for code in range(6)]
     assert (entry.bus, entry.can_id, entry.mask.hex()) == ("main", 0x2A0, "00f0ffffffffffff")
     assert [payload.hex() for payload in entry.payloads] == ["0010000000000000", "0020000000000000"]
     permit = Permit((entry,), armed=True)
-    permit.open_until(10.0)
+    permit.open_until(10.0, "incident-1")
     assert permit.check("main", 0x2A0, bytes.fromhex("ab1f000000000000"), 1.0) is None
     assert permit.check("main", 0x2A0, bytes.fromhex("ab3f000000000000"), 2.0) is Refusal.WRONG_BITS
     assert permit.check("main", 0x2A0, bytes.fromhex("ab1f000000000001"), 2.0) is Refusal.WRONG_BITS
@@ -168,7 +183,7 @@ def test_only_the_hazard_frames_of_the_profile_are_allowed(tmp_path: Path) -> No
 
 def test_a_car_without_a_command_is_allowed_nothing(tmp_path: Path) -> None:
     profile = shipped("reference-combustion") | {"hazard": {"readback": "status"}}
-    del profile["messages"]["HSR_HazardRequest"]
+    del profile["messages"]["HSR_HazardRequest"], profile["display"]
     write(tmp_path / "silent.toml", profile)
     assert make_bundle(configured(tmp_path, (("profile",), "silent.toml"))).allowed == ()
 

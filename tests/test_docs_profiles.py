@@ -5,6 +5,7 @@ import json
 import re
 import tomllib
 from dataclasses import asdict
+from enum import Enum
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import jsonschema
 import pytest
 from pydantic import BaseModel
 
-from hardshoulder import candidate, config, profile, ruleset
+from hardshoulder import candidate, config, hands, profile, ruleset
 from hardshoulder.__main__ import make_parser
 from hardshoulder.core.plan import ChecksumKind, CommandStyle, Readback, Thresholds
 from hardshoulder.core.vocabulary import STATES, UNITS, Propulsion, Vss
@@ -33,14 +34,18 @@ SECTIONS: list[tuple[str, str, type[BaseModel]]] = [
     (PROFILES, "counter", profile.CounterKeys),
     (PROFILES, "checksum", profile.ChecksumKeys),
     (PROFILES, '[signals."NAME"]', profile.SignalKeys),
-    (PROFILES, "[hazard]", profile.HazardKeys),
-    (PROFILES, "[hazard.command]", profile.CommandKeys),
+    (PROFILES, "[hazard]", hands.HazardKeys),
+    (PROFILES, "[hazard.command]", hands.CommandKeys),
+    (PROFILES, "[display]", hands.DisplayKeys),
+    (PROFILES, "[vin]", hands.VinKeys),
+    (PROFILES, "[[vin.parts]]", hands.VinPartKeys),
     (PROFILES, "[diagnostics]", profile.DiagnosticsKeys),
     (PROFILES, "[[diagnostics.requests]]", profile.RequestKeys),
     (PROFILES, "[rules]", ruleset.RuleKeys),
     (PROFILES, "[thresholds]", ruleset.ThresholdKeys),
     (CONFIGURATION, "(top)", config.Config),
     (CONFIGURATION, "[[bus]]", config.BusKeys),
+    (CONFIGURATION, "[market]", config.MarketKeys),
     (CONFIGURATION, "[mqtt]", config.MqttKeys),
     (CONFIGURATION, "[storage]", config.StorageKeys),
     (CONFIGURATION, "[notice]", config.NoticeKeys),
@@ -67,7 +72,7 @@ def written(value: object) -> str:
         value = value.model_dump(mode="json", exclude_unset=True)
     if isinstance(value, dict) and value:
         return "`{ " + ", ".join(f"{key} = {json.dumps(item)}" for key, item in value.items()) + " }`"
-    return f"`{json.dumps(value)}`"
+    return f"`{json.dumps(value.value if isinstance(value, Enum) else value)}`"
 
 
 def default_of(model: type[BaseModel], key: str) -> str:
@@ -108,7 +113,7 @@ def reached(model: type[BaseModel]) -> set[type[BaseModel]]:
         names = new.pop().model_json_schema().get("$defs", {})
         module = config if model is config.Config else profile
         for name in names:
-            below = getattr(module, name, None)
+            below = getattr(module, name, None) or getattr(hands, name, None)
             if isinstance(below, type) and issubclass(below, BaseModel) and below not in found:
                 found.add(below)
                 new.append(below)

@@ -49,6 +49,7 @@ def test_a_breakdown_makes_lamps_flash_and_reaches_the_fleet(stage: ExitStack, t
     car.lose_drive()
     wait_until(lambda: car.hazards, "the lamps flash")
     wait_until(lambda: any(e.data.hazards is HazardState.CONFIRMED for e in incidents(fleet)), "the fleet knows")
+    wait_until(lambda: car.shown == [1], "the display says that the hazards are on")
     first = incidents(fleet)[0].data
     assert (first.sequence, first.state, first.vehicle) == (1, State.ROLLING, "car-1")
     assert first.speed_kph_at_open == pytest.approx(100, abs=1)

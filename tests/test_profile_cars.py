@@ -38,7 +38,7 @@ def two_buses(folder: Path, **named: str) -> Path:
     """The reference car with a second bus; `named` puts messages on a bus."""
     table = shipped("reference-combustion")
     table["bus"] = [{"name": "main"}, {"name": "body"}]
-    used = {keys["message"] for keys in table["signals"].values()} | {"HSR_HazardRequest"}
+    used = {keys["message"] for keys in table["signals"].values()} | {"HSR_HazardRequest", "HSR_Display"}
     for message in used:
         change(table, ("messages", message, "bus"), named.get(message, "main"))
     for message, bus in named.items():
@@ -138,6 +138,7 @@ def read_at(tmp_path: Path, vss: Vss, unit: str, raw: int) -> float:
     keys = {"message": "M", "signal": "S", "unit": unit, "scale": 2.0, "offset": -21.0}
     table = shipped("reference-combustion") | {"signals": {str(vss): keys}, "dbc": "units.dbc"}
     table |= {"messages": {"M": {"cycle_s": 1.0}}, "hazard": {"readback": "none"}}
+    del table["display"]
     decoder = Decoder(compile_profile(write(tmp_path / "units.toml", table)))
     decoded = decoder.decode(Frame(0.0, "main", 1, bytes([raw + 1])))
     assert decoded is not None

@@ -29,6 +29,7 @@ def small_car(folder: Path, dbc: str, signals: dict[Vss, Table]) -> CarPlan:
     table = shipped("reference-combustion") | {"dbc": "small.dbc", "messages": {"M": {"cycle_s": 0.1}}}
     table |= {"signals": {str(vss): {"message": "M"} | keys for vss, keys in signals.items()}}
     table |= {"hazard": {"readback": "none"}}
+    del table["display"]
     return compile_profile(write(folder / "small.toml", table))
 
 
@@ -139,6 +140,7 @@ def test_several_files_and_the_first_wins(tmp_path: Path) -> None:
         "Vehicle.Powertrain.CombustionEngine.Speed": {"message": "N", "signal": "V", "unit": "rpm"},
     }
     table = shipped("reference-combustion") | {"signals": signals, "hazard": {"readback": "none"}}
+    del table["display"]
     table |= {"messages": {"M": {"cycle_s": 0.1}, "N": {"cycle_s": 0.1}}}
 
     def ids(*names: str) -> dict[str, int]:

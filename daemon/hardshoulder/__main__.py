@@ -1,4 +1,4 @@
-"""The command line of the daemon: run, check, compile."""
+"""The command line of the daemon: run, check, commission, compile."""
 
 import argparse
 import logging
@@ -14,20 +14,25 @@ from hardshoulder.errors import UserError
 def _run(config: Path) -> int:
     from hardshoulder.app import Daemon
     from hardshoulder.plan_cache import load_bundle
+    from hardshoulder.record import why_not_armed
 
+    bundle = load_bundle(config)
+    if (refusal := why_not_armed(config, bundle)) is not None:
+        raise UserError(refusal)
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    Daemon(load_bundle(config)).run()
+    Daemon(bundle).run()
     return 0
 
 
 def _check(config: Path) -> int:
     from hardshoulder.check import describe, missing
     from hardshoulder.plan_cache import load_bundle
+    from hardshoulder.record import why_not_armed
 
     bundle = load_bundle(config)
     for line in describe(bundle):
         print(line)
-    lacking = list(missing(bundle))
+    lacking = [*missing(bundle), *filter(None, [why_not_armed(config, bundle)])]
     for line in lacking:
         print(f"missing: {line}")
     print("the car can be protected" if not lacking else "the car could not be protected")
@@ -42,9 +47,18 @@ def _compile(config: Path) -> int:
     return 0
 
 
+def _commission(config: Path) -> int:
+    from hardshoulder.commission import commission
+    from hardshoulder.plan_cache import load_bundle
+
+    commission(config, load_bundle(config))
+    return 0
+
+
 _COMMANDS = {
     "run": (_run, "watch the car until stopped"),
     "check": (_check, "print what would be decoded, transmitted and published, and what is missing"),
+    "commission": (_commission, "at standstill, flash the hazards once with a person who sees them, and write it down"),
     "compile": (_compile, "print the compiled configuration (the daemon calls this itself)"),
 }
 

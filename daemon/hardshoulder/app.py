@@ -14,11 +14,22 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from hardshoulder import __version__
-from hardshoulder.core.actions import Action, HazardState, Lease, Notify, Report, ReportStatus, Transmit
+from hardshoulder.core.actions import (
+    Action,
+    HazardState,
+    Lease,
+    Notify,
+    Report,
+    ReportStatus,
+    Transmit,
+    Use,
+    latest_frames,
+)
 from hardshoulder.core.frame import Frame, id_text
 from hardshoulder.core.permit import Permit, Refusal
 from hardshoulder.core.responder import Responder
 from hardshoulder.edge.courier import Clock, Courier, StatusReport
+from hardshoulder.edge.journal import Journal, load
 from hardshoulder.edge.links import Links
 from hardshoulder.edge.notice import Cabin
 from hardshoulder.edge.tended import QUIET, Wish
@@ -43,6 +54,10 @@ def wall_time(at_s: float) -> datetime:
     return datetime.now(UTC) + timedelta(seconds=at_s - time.monotonic())
 
 
+def _clock_trusted() -> bool:
+    return datetime.now(UTC) >= _CLOCK_TRUSTED_FROM
+
+
 def _say(level: str, text: str) -> None:
     log.log(_LOG_LEVELS[level], "%s", text)
 
@@ -55,11 +70,12 @@ class Daemon:
         settings, plan = bundle.settings, bundle.plan
         self._responder = Responder(plan, lambda: str(uuid.uuid4()))
         self._permit = Permit(bundle.allowed, armed=settings.armed)
-        self._links = Links(settings.buses, self._responder.wanted)
-        self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button)
+        self._links = Links(settings.buses, self._responder.wanted | self._permit.listed)
+        self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button, plan.get_out)
         self._trial = Trial(bundle.candidate, _say)
         self._courier = self._make_courier()
-        self._refused: Refusal | None = None
+        self._journal = Journal(settings.storage.folder, _say)
+        self._refused: dict[Use, Refusal] = {}
         self._lease_until_s = QUIET.lease_until_s
         self._status: ReportStatus | None = None
         self._status_due_s = 0.0
@@ -73,7 +89,7 @@ class Daemon:
         who = Identity(
             settings.vehicle, plan.profile, plan.digest, __version__, settings.armed, plan.hazard_button, plan.ruleset
         )
-        clock = Clock(time.monotonic, wall_time, lambda: datetime.now(UTC) >= _CLOCK_TRUSTED_FROM)
+        clock = Clock(time.monotonic, wall_time, _clock_trusted)
         return Courier(who, settings.mqtt, settings.storage, clock, _say)
 
     def run(self) -> None:
@@ -83,11 +99,23 @@ class Daemon:
         self._say_what_runs()
         if self._courier is not None:
             self._courier.start()
+        self._journal.start()
         try:
+            self._go_on()
             while not self._stop:
                 self._turn()
         finally:
             self._close()
+
+    def _go_on(self) -> None:
+        """With the incident that was open when the daemon ended, if one was."""
+        kept = load(self._bundle.settings.storage.folder, _say, clock_trusted=_clock_trusted())
+        if kept is not None:
+            incident = kept.snapshot.incident
+            log.warning(
+                "incident=%s was open when the daemon ended; goes on: %s", incident.incident_id, kept.terms.value
+            )
+            self._decided(self._responder.restore(kept.snapshot, kept.terms, time.monotonic()))
 
     def _say_what_runs(self) -> None:
         settings, plan, candidate = self._bundle.settings, self._bundle.plan, self._bundle.candidate
@@ -116,6 +144,11 @@ class Daemon:
         for key, _ in self._links.selector.select(max(0.0, self._next_s(now_s) - now_s)):
             if key.data is not None:
                 for frame in self._links.receive(key.data, now_s):
+                    if self._permit.overhear(frame.bus, frame.can_id, now_s):
+                        text = _frame_text(frame)
+                        log.error(
+                            "another sender: bus=%s frame=%s; nothing of ours is sent on this id", frame.bus, text
+                        )
                     actions = self._responder.receive(frame)
                     self._perform(actions)
                     self._trial.note(actions, frame)
@@ -123,6 +156,8 @@ class Daemon:
         lost = self._links.take_lost()
         for bus in lost:
             self._decided(self._responder.lost_bus(bus, now_s))
+        for incident_id in self._courier.take_acknowledged() if self._courier is not None else ():
+            self._decided(self._responder.acknowledged(incident_id, now_s))
         self._decided(self._responder.tick(now_s))
         self._links.keep_alive(self._wish(), now_s)
         self._links.open_missing(now_s)
@@ -138,15 +173,16 @@ class Daemon:
         self._trial.note(actions)
 
     def _perform(self, actions: list[Action]) -> None:
-        for action in actions:
+        for action in latest_frames(actions):
             self._handlers[type(action)](self, action)
 
     def _on_lease(self, action: Lease) -> None:
-        self._refused = None
-        self._permit.open_until(action.until_s)
-        self._lease_until_s = action.until_s
-        # A microcontroller has a permit of its own, which has to be open before the first frame comes.
-        self._links.keep_alive(self._wish(), time.monotonic())
+        self._refused.pop(action.use, None)
+        self._permit.open_until(action.until_s, action.holder, action.use)
+        if action.use is Use.HAZARDS:
+            self._lease_until_s = action.until_s
+            # A microcontroller has a permit of its own, which has to be open before the first frame comes.
+            self._links.keep_alive(self._wish(), time.monotonic())
 
     def _wish(self) -> Wish:
         """What a microcontroller is to keep up when we fall silent; in monitor mode nothing."""
@@ -166,13 +202,15 @@ class Daemon:
         elif refusal is Refusal.TOO_FAST:
             log.debug("frame=%s not sent: %s", _frame_text(frame), refusal.value)
         else:
-            self._refuse(frame, refusal, now_s)
+            self._refuse(action, refusal, now_s)
 
-    def _refuse(self, frame: Frame, refusal: Refusal, now_s: float) -> None:
-        if refusal is not self._refused:
-            self._refused = refusal
+    def _refuse(self, action: Transmit, refusal: Refusal, now_s: float) -> None:
+        frame, use = action.frame, action.use
+        if refusal is not self._refused.get(use):
+            self._refused[use] = refusal
             log.warning("would have sent bus=%s frame=%s: %s", frame.bus, _frame_text(frame), refusal.value)
-        self._perform(self._responder.hazards_refused(now_s))
+        if use is Use.HAZARDS:
+            self._perform(self._responder.hazards_refused(now_s))
 
     def _on_notify(self, action: Notify) -> None:
         self._cabin.show(action.notice)
@@ -185,6 +223,8 @@ class Daemon:
         )  # fmt: skip
         if self._courier is not None:
             self._courier.submit(action)
+        # Behind the action: what is kept has happened.
+        self._journal.keep(self._responder.snapshot)
 
     def _on_status(self, action: ReportStatus) -> None:
         if self._status is None or (action.state, action.health) != (self._status.state, self._status.health):
@@ -211,6 +251,10 @@ class Daemon:
 
     def _close(self) -> None:
         self._permit.close()
+        if not self._journal.stop(STOP_WITHIN_S):
+            log.error(
+                "the journal did not stop within %g s; a restart may have forgotten the last change", STOP_WITHIN_S
+            )
         if self._courier is not None and not self._courier.stop(STOP_WITHIN_S):
             log.error(
                 "the courier did not stop within %g s; what it had stored is sent after the next start", STOP_WITHIN_S

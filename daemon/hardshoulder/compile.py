@@ -8,16 +8,10 @@ import hashlib
 from dataclasses import replace
 from pathlib import Path
 
-from cantools.database.can import Signal
-
-from hardshoulder import __version__
-from hardshoulder.core.bits import insert, mask_of
 from hardshoulder.core.frame import EXTENDED, STANDARD_ID_MAX
 from hardshoulder.core.plan import (
     CarPlan,
     FieldKind,
-    HazardCommand,
-    HazardPlan,
     MessagePlan,
     Multiplex,
     SignalPlan,
@@ -25,13 +19,13 @@ from hardshoulder.core.plan import (
 )
 from hardshoulder.core.vocabulary import UNITS, Vss
 from hardshoulder.errors import UserError
-from hardshoulder.profile import FACTORS, CommandKeys, Profile, SignalKeys, load_profile, raws_of, shipped_profiles
+from hardshoulder.profile import FACTORS, Profile, SignalKeys, load_profile, raws_of, shipped_profiles
 from hardshoulder.resolve import Resolver, can_id_of, check_messages, dbc_paths, needed_signals, read_all
 from hardshoulder.ruleset import Layer, merged, name_of
+from hardshoulder.sending import display_plan, hazard_plan, multiplex_of, vin_plan
 
 STALE_AFTER_AT_LEAST_S = 0.5
 STALE_AFTER_CYCLES = 4
-CLASSIC_PAYLOAD = 8
 
 # ISO 15765-4: what a tester asks all control units with, and each of the eight that answer for emissions.
 TESTER_IDS = (0x7DF, *range(0x7E0, 0x7E8))
@@ -65,24 +59,10 @@ def _signal_plan(work: Resolver, vss: Vss, keys: SignalKeys) -> SignalPlan | Non
         maximum=None if highest is None else highest * factor,
         not_available=tuple(keys.not_available),
         values=tuple((raw, value) for written, value in keys.values.items() for raw in ranges[written]),
-        multiplex=(*_multiplex(work, key, keys.message, signal), *_flags(work, key, keys)),
+        multiplex=(*multiplex_of(work, key, keys.message, signal), *_flags(work, key, keys)),
         cycle_s=cycle_s,
         stale_after_s=keys.stale_after_s or max(STALE_AFTER_AT_LEAST_S, STALE_AFTER_CYCLES * cycle_s),
     )
-
-
-def _multiplex(work: Resolver, key: str, message: str, signal: Signal) -> tuple[Multiplex, ...]:
-    """The selectors from this signal up to the outermost one."""
-    gates = []
-    while signal.multiplexer_signal is not None:
-        values = tuple(signal.multiplexer_ids or ())
-        selector = work.signal(key, message, signal.multiplexer_signal)
-        place = None if selector is None else work.field_of(key, message, selector)
-        if selector is None or place is None:
-            break
-        gates.append(Multiplex(place, values))
-        signal = selector
-    return tuple(gates)
 
 
 def _flags(work: Resolver, key: str, keys: SignalKeys) -> tuple[Multiplex, ...]:
@@ -119,64 +99,9 @@ def _messages(work: Resolver) -> tuple[MessagePlan, ...]:
     return tuple(_message_plan(work, name, tuple(signals)) for name, signals in by_message.items())
 
 
-def _payload(work: Resolver, command: CommandKeys, which: str, values: dict[str, int]) -> bytes:
-    """A payload with the named signals set; every other bit as `unused_bits` says, protection zero."""
-    key = f"hazard.command.{which}"
-    payload = bytearray([0xFF if command.unused_bits else 0] * work.length(command.message))
-    keys = work.keys(command.message)
-    protection = [part.signal for part in (keys.counter, keys.checksum) if part is not None]
-    if missing := set(work.messages[command.message].signals) - set(protection) - values.keys():
-        work.problem(key, f"say what {', '.join(sorted(missing))} shall be: every signal is sent")
-    for name in sorted(values.keys() & set(protection)):
-        work.problem(f"{key}.{name}", "counter and checksum are written for every frame; leave it out")
-    for name, raw in [*values.items(), *((name, 0) for name in protection)]:
-        place = work.field(key, command.message, name)
-        if place is None:
-            continue
-        if not 0 <= raw < 1 << place.length:
-            work.problem(f"{key}.{name}", f"{raw} does not fit; give 0 to {(1 << place.length) - 1}")
-        else:
-            insert(payload, place, raw)
-    return bytes(payload)
-
-
-def _hazard_plan(work: Resolver) -> HazardPlan:
-    keys = work.profile.hazard
-    command = keys.command
-    if command is None or command.message not in work.messages:
-        return HazardPlan(None, keys.readback)
-    on, off = (_payload(work, command, which, values) for which, values in (("on", command.on), ("off", command.off)))
-    if on == off:
-        work.problem("hazard.command", "on and off are the same frame; they have to differ in a signal")
-    if len(on) > CLASSIC_PAYLOAD:
-        work.problem(
-            "hazard.command.message", f"{command.message} has {len(on)} bytes; a frame that is sent has at most 8"
-        )
-    return HazardPlan(
-        HazardCommand(
-            bus=work.bus(command.message),
-            can_id=can_id_of(work.messages[command.message].message),
-            on=on,
-            off=off,
-            style=command.style,
-            period_s=command.period_s,
-            pulse_frames=command.pulse_frames,
-            counter=work.counter(command.message),
-            checksum=work.checksum(command.message),
-        ),
-        keys.readback,
-    )
-
-
-def fixed_bits(command: HazardCommand) -> bytes:
-    """A mask of the payload bits that never change: all but counter and checksum."""
-    free = tuple(part.field for part in (command.counter, command.checksum) if part is not None)
-    moving = mask_of(free, len(command.on))
-    return bytes(byte ^ 0xFF for byte in moving)
-
-
 def _digest(files: tuple[Path, ...]) -> str:
-    digest = hashlib.sha256(__version__.encode())
+    """Of the files alone: a car that was commissioned stays commissioned when its software is updated."""
+    digest = hashlib.sha256()
     for file in files:
         digest.update(hashlib.sha256(file.read_bytes()).digest())
     return digest.hexdigest()
@@ -220,7 +145,7 @@ def compile_profile(
     work = Resolver(profile, path, found)
     check_messages(work, needed, files)
     messages = _messages(work)
-    hazard = _hazard_plan(work)
+    hazard, display, vin = hazard_plan(work), display_plan(work), vin_plan(work)
     if work.problems:
         raise UserError(*dict.fromkeys(work.problems))
     config = config or Layer()
@@ -238,5 +163,7 @@ def compile_profile(
         dropped=tuple(notes),
         workshop=_workshop(profile),
         switched_off=rules.switched_off,
+        display=display,
+        vin=vin,
         ruleset=name_of(_shipped_layer(profile, path), profile.layer, config),
     )

@@ -4,6 +4,7 @@ docs/schemas/config.json is generated from these models.
 """
 
 import tomllib
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -12,15 +13,15 @@ from pydantic import model_validator
 
 from hardshoulder import __version__
 from hardshoulder.candidate import CandidateKeys, candidate_plan, candidate_problems
-from hardshoulder.compile import compile_profile, fixed_bits
-from hardshoulder.core.actions import Notice
-from hardshoulder.core.permit import Allowed
-from hardshoulder.core.plan import CarPlan
+from hardshoulder.compile import compile_profile
+from hardshoulder.core.notices import TEXT_KEYS
+from hardshoulder.core.plan import CarPlan, Release, Side
 from hardshoulder.errors import UserError
 from hardshoulder.plan_cache import FORMAT, Bundle, Source, sha256_of
 from hardshoulder.profile import find_profile, load_profile, shipped_profiles
 from hardshoulder.resolve import dbc_paths
 from hardshoulder.ruleset import Layer, RuleKeys, ThresholdKeys, threshold_problems
+from hardshoulder.sending import allow_list
 from hardshoulder.settings import BusSettings, MqttSettings, Settings, StorageSettings
 from hardshoulder.toml_file import Problems, Strict, load, read_text
 
@@ -67,6 +68,13 @@ class NoticeKeys(Strict):
     command: Annotated[list[str], Key(min_length=1)]
 
 
+class MarketKeys(Strict):
+    """Where the car is driven. hazards_until: None leaves it to the profile."""
+
+    drives_on: Literal["right", "left"] = "right"
+    hazards_until: Annotated[Release, Key(strict=False)] | None = None
+
+
 class Config(Strict):
     """config.toml, format 1."""
 
@@ -76,6 +84,7 @@ class Config(Strict):
     profile: str
     dbc: list[str] = []
     language: str = "en"
+    market: MarketKeys = MarketKeys()
     bus: Annotated[list[BusKeys], Key(min_length=1)]
     mqtt: MqttKeys | None = None
     storage: StorageKeys
@@ -124,15 +133,6 @@ def _mqtt_settings(path: Path, keys: MqttKeys) -> MqttSettings:
     )
 
 
-def allow_list(plan: CarPlan) -> tuple[Allowed, ...]:
-    """What may ever be sent to this car: the hazard frames of its profile, bit for bit."""
-    command = plan.hazard.command
-    if command is None:
-        return ()
-    # Twice the listed rate is let through, for a loop that ran late once.
-    return (Allowed(command.bus, command.can_id, fixed_bits(command), (command.on, command.off), command.period_s / 2),)
-
-
 def _bus_problems(path: Path, config: Config, plan: CarPlan) -> list[str]:
     names = [bus.name for bus in config.bus]
     unknown = [name for name in names if name not in plan.buses]
@@ -146,8 +146,14 @@ def _bus_problems(path: Path, config: Config, plan: CarPlan) -> list[str]:
 def load_texts(language: str) -> dict[str, str]:
     """The notices in one of `LANGUAGES`, by notice name."""
     texts: dict[str, str] = tomllib.loads(read_text(TEXTS / f"{language}.toml"))
-    assert texts.keys() == {notice.value for notice in Notice}, f"texts/{language}.toml is incomplete"
+    assert texts.keys() == set(TEXT_KEYS), f"texts/{language}.toml is incomplete"
     return texts
+
+
+def _in_market(plan: CarPlan, market: MarketKeys) -> CarPlan:
+    """The car under the law of its market. Traffic passes a car at the roadside on the other side."""
+    until = market.hazards_until or plan.hazard.until
+    return replace(plan, get_out=Side(market.drives_on), hazard=replace(plan.hazard, until=until))
 
 
 def _compared(plan: CarPlan) -> tuple[Path, ...]:
@@ -162,6 +168,7 @@ def make_bundle(path: Path) -> Bundle:
     profile_path = find_profile(config.profile, path.parent)
     dbc = tuple(path.parent / name for name in config.dbc)
     plan = compile_profile(profile_path, dbc, config.language, Layer(config.thresholds, config.rules))
+    plan = _in_market(plan, config.market)
     candidate = None if config.candidate is None else candidate_plan(plan, config.candidate)
     problems = _bus_problems(path, config, plan)
     problems += [f"{path}: {problem}" for problem in threshold_problems(plan.thresholds)]

@@ -25,7 +25,7 @@ from hardshoulder.core.plan import CarPlan
 from hardshoulder.errors import UserError
 from hardshoulder.settings import Settings
 
-FORMAT = 2
+FORMAT = 3
 COMPILE_TIMEOUT_S = 120
 T = TypeVar("T")
 

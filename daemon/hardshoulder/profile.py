@@ -12,9 +12,10 @@ from pydantic import Field as Key
 from pydantic import model_validator
 
 from hardshoulder.core.frame import EXTENDED_ID_MAX
-from hardshoulder.core.plan import ChecksumKind, CommandStyle, Readback
+from hardshoulder.core.plan import ChecksumKind, Readback
 from hardshoulder.core.vocabulary import STATES, UNITS, Propulsion, Unit, Vss
 from hardshoulder.errors import UserError
+from hardshoulder.hands import DisplayKeys, HazardKeys, VinKeys
 from hardshoulder.ruleset import Layer, RuleKeys, ThresholdKeys, merged, threshold_problems
 from hardshoulder.toml_file import Problems, Strict, load
 
@@ -136,25 +137,6 @@ class SignalKeys(Strict):
         return self
 
 
-class CommandKeys(Strict):
-    """The frame that asks for the hazards: every signal of it, and what the other bits are."""
-
-    message: str
-    on: dict[str, int]
-    off: dict[str, int]
-    unused_bits: Literal[0, 1]
-    style: Annotated[CommandStyle, Key(strict=False)]
-    period_s: Annotated[float, Key(ge=0.01, le=2)]
-    pulse_frames: Annotated[int, Key(ge=1, le=20)] = 3
-
-
-class HazardKeys(Strict):
-    """How hazards are asked for and seen."""
-
-    readback: Annotated[Readback, Key(strict=False)]
-    command: CommandKeys | None = None
-
-
 class TraitKeys(Strict):
     """What the car does that looks like a breakdown and is none."""
 
@@ -188,6 +170,8 @@ class Profile(Strict):
     messages: dict[str, MessageKeys] = {}
     signals: Annotated[dict[Annotated[Vss, Key(strict=False)], SignalKeys], Key(min_length=1)]
     hazard: HazardKeys = HazardKeys(readback=Readback.NONE)
+    display: DisplayKeys | None = None
+    vin: VinKeys | None = None
     hazard_button: dict[str, Annotated[str, Key(min_length=1, max_length=120)]]
     diagnostics: DiagnosticsKeys = DiagnosticsKeys()
     thresholds: ThresholdKeys = ThresholdKeys()  # type: ignore[valid-type]
@@ -234,7 +218,13 @@ class Profile(Strict):
             Readback.NONE: (),
         }[self.hazard.readback]
         kind = self.hazard.readback.value
-        return [f"hazard.readback: {kind} needs the signal {vss}; map it" for vss in needed if vss not in self.signals]
+        problems = [
+            f"hazard.readback: {kind} needs the signal {vss}; map it" for vss in needed if vss not in self.signals
+        ]
+        command = self.hazard.command
+        if command is not None and command.masks_indicators and Vss.INDICATOR_STALK not in self.signals:
+            problems.append(f"hazard.command.masks_indicators needs the signal {Vss.INDICATOR_STALK}; map it")
+        return problems
 
 
 def _mapping(vss: Vss, keys: SignalKeys) -> list[str]:

@@ -135,6 +135,11 @@ def needed_signals(profile: Profile) -> dict[str, frozenset[str]]:
     if profile.hazard.command is not None:
         command = profile.hazard.command
         needed.setdefault(command.message, set()).update(command.on, command.off)
+    if profile.display is not None:
+        shown = (profile.display.clear, *profile.display.notices.values())
+        needed.setdefault(profile.display.message, set()).update(name for values in shown for name in values)
+    for part in profile.vin.parts if profile.vin is not None else ():
+        needed.setdefault(part.message, set()).add(part.signal)
     for name, wanted in needed.items():
         keys = profile.messages.get(name, MessageKeys())
         wanted |= {part.signal for part in (keys.counter, keys.checksum) if part is not None}

@@ -74,8 +74,9 @@ class RequestGuard:
 class BodyController:
     """The lamps and who wants them lit.
 
-    Bus request and button count independently: either makes the hazards flash, and the button
-    is latched. rejected: request frames that were not believed.
+    Bus request or button make the hazards flash, and the button is latched. The driver has the last word: her press
+    ends what flashes, whoever asked for it, and a request counts again when it was taken back and made anew.
+    rejected: request frames that were not believed.
     """
 
     def __init__(self, flashes_per_minute: float = 90.0) -> None:
@@ -85,6 +86,7 @@ class BodyController:
         self._guard = RequestGuard(reference_messages()["HSR_HazardRequest"])
         self._period_s = 60.0 / flashes_per_minute
         self._latched = False
+        self._overruled = False
         self._pressed_at_s: float | None = None
         self._indicator = Indicator.NEUTRAL
         self._hazard = False
@@ -99,8 +101,8 @@ class BodyController:
         self._settle(frame.at_s)
 
     def press_button(self, at_s: float) -> None:
-        """The driver presses the hazard button, which flips its latch."""
-        self._latched = not self._latched
+        """The driver presses the hazard button: what flashes goes dark, what is dark flashes."""
+        self._latched, self._overruled = not self._hazard, self._hazard
         self._pressed_at_s = at_s
         self._settle(at_s)
 
@@ -112,7 +114,9 @@ class BodyController:
     def _settle(self, at_s: float) -> None:
         """Starts a new flash, lamps lit first, whenever hazards or indicator begin."""
         self._settled_at_s = at_s
-        was, self._hazard = self._hazard, self._latched or self._guard.wants_on(at_s)
+        asked = self._guard.wants_on(at_s)
+        self._overruled = self._overruled and asked
+        was, self._hazard = self._hazard, self._latched or (asked and not self._overruled)
         if not (self._hazard or self._indicator is not Indicator.NEUTRAL):
             self._flashing_since_s = None
         elif self._flashing_since_s is None or (self._hazard and not was):

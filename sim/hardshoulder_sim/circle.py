@@ -15,8 +15,11 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from hardshoulder.config import make_bundle
+from hardshoulder.profile import find_profile, load_profile, shipped_profiles
 from hardshoulder_sim.browser import browser_programs
 from hardshoulder_sim.car_process import CarProcess
+from hardshoulder_sim.commissioning import commission
 from hardshoulder_sim.demo_options import Options
 from hardshoulder_sim.driver_at_phone import answer
 from hardshoulder_sim.fleet_processes import FleetProcess, Phone, ProviderProcess, make_secret
@@ -145,8 +148,10 @@ def _begin(stack: ExitStack, options: Options, breakdown: Breakdown | None, inte
     witness = Witness(broker.port, events.put)
     stack.callback(witness.close)
     witness.start()
+    config = _config(options, breakdown, broker.port, f"slcan:{lines / 'can0'}")
+    _commission(config, lines / "can0", interrupted)
     start(CarProcess(lines / "can0", _car_command(options, breakdown, lines), folder / "car.log", events.put))
-    start(DaemonProcess(_config(options, breakdown, broker.port, f"slcan:{lines / 'can0'}")))
+    start(DaemonProcess(config))
     return Circle(phone, fleet, watch, events, children)
 
 
@@ -159,7 +164,23 @@ def _car_command(options: Options, breakdown: Breakdown | None, lines: Path) -> 
 
 def _config(options: Options, breakdown: Breakdown | None, broker_port: int, url: str) -> Path:
     profile, bus = (options.profile, BUS) if breakdown is None else (str(breakdown.profile), breakdown.bus)
-    return write_config(options.folder, profile, broker_port, url, bus=bus, dbc=options.dbc)
+    return write_config(
+        options.folder, profile, broker_port, url, bus=bus, dbc=options.dbc, mode=_mode(profile), commissioned=False
+    )
+
+
+def _mode(profile: str) -> str:
+    """A recorded car that takes commands stands nowhere to be commissioned; only ours does."""
+    path = find_profile(profile)
+    ours = path.name.startswith("reference-") and path in shipped_profiles().values()
+    return "armed" if ours or load_profile(path).hazard.command is None else "monitor"
+
+
+def _commission(config: Path, line: Path, interrupted: Callable[[], bool]) -> None:
+    """As with any car that is to be armed; the one that stands in for a recorded drive is simulated."""
+    bundle = make_bundle(config)
+    if bundle.settings.armed and bundle.allowed:
+        commission(config, line, bundle.plan.propulsion, interrupted)
 
 
 def _keep_log(lines: Path, folder: Path) -> None:

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Self
@@ -190,27 +191,12 @@ class Broker(Child):
         return True
 
 
-def write_config(
-    folder: Path,
-    profile: str,
-    broker_port: int,
-    bus_url: str,
-    *,
-    vehicle: str = "car-1",
-    mode: str = "armed",
-    bus: str = "main",
-    dbc: tuple[Path, ...] = (),
-    thresholds: Mapping[str, float] | None = None,
-) -> Path:
-    """A config.toml for one simulated car in this folder."""
-    numbers = "\n".join(f"{name} = {value}" for name, value in (thresholds or {}).items())
-    path = folder / "config.toml"
-    path.write_text(f"""\
+_CONFIG = """\
 format = 1
 vehicle = "{vehicle}"
 mode = "{mode}"
-profile = {json.dumps(profile)}
-dbc = {json.dumps([str(path) for path in dbc])}
+profile = {profile}
+dbc = {dbc}
 
 [[bus]]
 name = "{bus}"
@@ -225,9 +211,49 @@ folder = "storage"
 
 [thresholds]
 {numbers}
-""")
+"""
+
+
+def write_config(
+    folder: Path,
+    profile: str,
+    broker_port: int,
+    bus_url: str,
+    *,
+    vehicle: str = "car-1",
+    mode: str = "armed",
+    bus: str = "main",
+    dbc: tuple[Path, ...] = (),
+    thresholds: Mapping[str, float] | None = None,
+    commissioned: bool = True,
+) -> Path:
+    """A config.toml for one simulated car in this folder.
+
+    commissioned: with the record that a person in the car would have made; the demo makes it for real.
+    """
+    numbers = "\n".join(f"{name} = {value}" for name, value in (thresholds or {}).items())
+    path = folder / "config.toml"
+    path.write_text(
+        _CONFIG.format(
+            vehicle=vehicle, mode=mode, profile=json.dumps(profile), dbc=json.dumps([str(path) for path in dbc]),
+            bus=bus, bus_url=bus_url, broker_port=broker_port, numbers=numbers,
+        )
+    )  # fmt: skip
     (folder / "storage").mkdir(exist_ok=True)
+    if commissioned and mode == "armed":
+        vouch_for(path)
     return path
+
+
+def vouch_for(config: Path) -> None:
+    """Writes the record of a commissioning that nobody made, for a simulated car."""
+    from hardshoulder.config import make_bundle
+    from hardshoulder.record import Record, write_record
+
+    bundle = make_bundle(config)
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    names = (bundle.settings.vehicle, bundle.plan.profile, bundle.plan.digest, bundle.version)
+    write_record(config, Record(*names, at=at, vin="", seen=False))
 
 
 class DaemonProcess(Child):

@@ -1,6 +1,7 @@
 """The hazard lights' own machine: level, pulse and toggle, status bit and lamps."""
 
 from dataclasses import replace
+from math import inf
 
 import pytest
 
@@ -8,7 +9,7 @@ from hardshoulder.core.actions import HazardState
 from hardshoulder.core.hazard import Hazard
 from hardshoulder.core.plan import CarPlan, CommandStyle, HazardPlan, Readback, Thresholds
 from hardshoulder.core.signals import Senses
-from hardshoulder.core.vocabulary import Vss
+from hardshoulder.core.vocabulary import Value, Vss
 from support.talker import reference_plan
 
 PLAN = reference_plan()
@@ -19,14 +20,21 @@ assert COMMAND is not None
 class Car:
     """Lamps and status as a test sets them, heard every 10 ms."""
 
-    def __init__(self, style: CommandStyle, readback: Readback, plan: CarPlan = PLAN) -> None:
+    def __init__(
+        self, style: CommandStyle, readback: Readback, plan: CarPlan = PLAN, *, masks_indicators: bool = False
+    ) -> None:
         assert COMMAND is not None
         self.senses = Senses(plan)
-        self.hazard = Hazard(HazardPlan(replace(COMMAND, style=style), readback), Thresholds(), self.senses)
+        command = replace(COMMAND, style=style, masks_indicators=masks_indicators)
+        self.hazard = Hazard(HazardPlan(command, readback), Thresholds(), self.senses)
         self.now_s = 0.0
         self.flashes_per_minute: float | None = None
         self.status = False
+        self.pressed = False
+        self.stalk = "NEUTRAL"
+        self.silent = False
         self.frames: list[int] = []
+        self.states: list[str] = []
 
     def shows(self, state: HazardState) -> bool:
         return self.hazard.state is state
@@ -35,18 +43,41 @@ class Car:
         for _ in range(round(seconds / 0.01)):
             self.now_s = round(self.now_s + 0.01, 2)
             lit = self.flashes_per_minute is not None and (self.now_s * self.flashes_per_minute / 60) % 1 < 0.5
-            for vss, value in (
-                (Vss.HAZARD_SIGNALING, self.status), (Vss.INDICATOR_LEFT, lit), (Vss.INDICATOR_RIGHT, lit),
-            ):  # fmt: skip
-                self.senses.update(vss, value, self.now_s)
-            self.hazard.look(self.now_s)
+            said: dict[Vss, Value] = {
+                Vss.HAZARD_SIGNALING: self.status, Vss.INDICATOR_LEFT: lit, Vss.INDICATOR_RIGHT: lit,
+                Vss.HAZARD_SWITCH: self.pressed, Vss.INDICATOR_STALK: self.stalk,
+            }  # fmt: skip
+            for vss, value in said.items() if not self.silent else ():
+                if vss in self.senses.signals:
+                    self.senses.update(vss, value, self.now_s)
+            if self.hazard.look(self.now_s):
+                self.states.append(self.hazard.state.value)
             self.frames += [frame.data[1] >> 4 for frame in self.hazard.due(self.now_s)]
 
+    def press(self) -> None:
+        """A finger on the switch for 0.3 s."""
+        self.pressed = True
+        self.run(0.3)
+        self.pressed = False
+        self.run(0.1)
 
-def asked(style: CommandStyle = CommandStyle.LEVEL, readback: Readback = Readback.STATUS) -> Car:
-    car = Car(style, readback)
+
+def asked(
+    style: CommandStyle = CommandStyle.LEVEL, readback: Readback = Readback.STATUS, *, masks_indicators: bool = False
+) -> Car:
+    car = Car(style, readback, masks_indicators=masks_indicators)
     car.run(3)
     car.hazard.request(car.now_s)
+    return car
+
+
+def flashing(style: CommandStyle = CommandStyle.LEVEL, *, for_s: float = 5.0, masks_indicators: bool = False) -> Car:
+    """Asked for, seen to flash for that long."""
+    car = asked(style, masks_indicators=masks_indicators)
+    car.run(0.2)
+    car.status = True
+    car.run(for_s)
+    assert car.shows(HazardState.CONFIRMED)
     return car
 
 
@@ -58,6 +89,7 @@ def test_nothing_is_sent_unasked() -> None:
 
 def test_a_level_is_repeated_until_it_is_let_go_and_then_said_off_three_times() -> None:
     car = asked()
+    car.status = True
     car.run(1.95)
     assert car.frames == [1] * 20
     until_s = car.hazard.release(car.now_s)
@@ -143,12 +175,13 @@ def test_a_car_without_a_command_cannot_be_asked() -> None:
     hazard = Hazard(HazardPlan(None, Readback.NONE), Thresholds(), Senses(PLAN))
     hazard.request(1.0)
     assert hazard.state is HazardState.UNAVAILABLE and not hazard.due(1.0)
+    assert hazard.release(2.0) == 2.0 and hazard.next_deadline() == inf
 
 
 def test_a_refused_request_stays_quiet() -> None:
     car = asked()
     car.run(0.05)
-    car.hazard.refuse()
+    car.hazard.refuse(car.now_s)
     sent = len(car.frames)
     car.run(5)
     assert len(car.frames) == sent and car.shows(HazardState.REFUSED)

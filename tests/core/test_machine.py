@@ -76,6 +76,7 @@ class Model:
 
     def take(self, action: Action) -> None:
         if isinstance(action, Lease):
+            assert action.holder, "a lease for nobody"
             self.lease_until_s = action.until_s
         elif isinstance(action, Transmit):
             assert action.frame.at_s < self.lease_until_s, "a hazard frame without a lease"
@@ -96,6 +97,8 @@ class Model:
             assert incident.evidence[: len(before.evidence)] == before.evidence
         assert incident.suspected_at_s <= incident.opened_at_s
         assert incident.kind in {item.finding for item in incident.evidence}
+        if incident.state is State.CLOSED:
+            assert self.lease_until_s < inf, "a lease that outlives its incident"
         self.last = incident
 
 

@@ -155,7 +155,7 @@ def test_breaking_again_before_driving_on_tells_anew_and_asks_no_second_time() -
     driven.run(5)
     told, leases = len(said_of_hazards(driven)), len(driven.of(Lease))
     driven.say(**DEAD)
-    driven.run(1)
+    driven.run(4)
     assert driven.is_in(State.ROLLING)
     assert said_of_hazards(driven)[told:] == ["hazards-on"]
     assert len(driven.of(Lease)) == leases
@@ -202,7 +202,7 @@ def test_a_crash_in_an_open_incident_is_told_anew() -> None:
     driven = broken(PLAN)
     told = len(said_of_hazards(driven))
     driven.say(airbag_deployed=True)
-    driven.run(2)
+    driven.run(4)
     assert (driven.incident.kind, driven.incident.cause) == (Finding.CRASH, 92)
     assert said_of_hazards(driven)[told:] == ["hazards-on"], "once"
 
@@ -228,10 +228,10 @@ def test_a_crash_on_the_hard_shoulder_asks_for_lamps_that_were_let_go() -> None:
 def test_a_stranded_car_that_is_hit_is_still_stranded_and_told_anew() -> None:
     driven = broken(PLAN)
     driven.say(speed=0.0)
-    driven.run(3)
+    driven.run(8)
     told = len(said_of_hazards(driven))
     driven.say(airbag_deployed=True)
-    driven.run(1)
+    driven.run(4)
     assert driven.is_in(State.STRANDED) and driven.incident.kind is Finding.CRASH
     assert said_of_hazards(driven)[told:] == ["hazards-on"]
 
@@ -260,12 +260,15 @@ def test_a_crash_first_and_the_rest_later_is_a_crash() -> None:
 
 def test_a_car_that_takes_no_command_gets_the_button_each_time() -> None:
     driven = broken(replace(PLAN, hazard=replace(PLAN.hazard, command=None)))
-    assert driven.incident.hazards is HazardState.UNAVAILABLE and driven.notices == ["hazard-button"]
+    hazards = [entry.what for entry in driven.incident.timeline if entry.what.startswith("hazards")]
+    assert hazards == ["hazards unavailable", "hazards drivers"], "and she found it"
+    driven.run(4)
+    assert driven.notices == ["hazard-button", "hazards-on"]
     driven.say(**ALIVE, hazard_signaling=False)
     driven.run(5)
     driven.say(**DEAD)
-    driven.run(1)
-    assert driven.notices == ["hazard-button", "recovered", "hazard-button"]
+    driven.run(6)
+    assert driven.notices[2:] == ["hazard-button", "recovered", "hazard-button"]
     assert not driven.sent and not driven.of(Lease)
 
 

@@ -5,7 +5,18 @@ from itertools import pairwise
 
 import pytest
 
-from hardshoulder.core.actions import Finding, HazardState, Health, Lease, Report, ReportStatus, State, Transmit
+from hardshoulder.core.actions import (
+    Finding,
+    HazardState,
+    Health,
+    Lease,
+    Report,
+    ReportStatus,
+    State,
+    Transmit,
+    Use,
+    latest_frames,
+)
 from hardshoulder.core.frame import Frame
 from hardshoulder.core.plan import CarPlan
 from hardshoulder.core.vocabulary import Vss
@@ -53,19 +64,37 @@ def test_lamps_go_before_driver_and_fleet() -> None:
     opened_s = driven.incident.opened_at_s
     at_open = [action for at_s, action in driven.log if at_s == pytest.approx(opened_s, abs=driven.step_s)]
     kinds = [type(action) for action in at_open if not isinstance(action, ReportStatus)]
-    assert kinds[:2] == [Lease, Transmit]
+    assert kinds[:3] == [Lease, Lease, Transmit]
     assert kinds.index(Transmit) < kinds.index(Report)
 
 
 def test_hazard_frames_go_on_every_period_with_a_counter() -> None:
     driven = driving(PLAN)
     stop_engine(driven)
-    driven.run(3)
+    driven.run(0.5)
+    driven.say(hazard_signaling=True)
+    driven.run(2.5)
     gaps = [b.at_s - a.at_s for a, b in pairwise(driven.sent)]
     assert len(driven.sent) > 20 and all(gap == pytest.approx(0.1, abs=1e-9) for gap in gaps)
     counts = [frame.data[1] & 0x0F for frame in driven.sent]
     assert all((b - a) % 16 == 1 for a, b in pairwise(counts))
     assert {frame.data[1] >> 4 for frame in driven.sent} == {1}
+
+
+def test_of_the_frames_that_a_held_up_loop_missed_the_newest_goes_out() -> None:
+    driven = driving(PLAN)
+    stop_engine(driven)
+    driven.run(0.6)
+    driven.say(hazard_signaling=True)
+    driven.run(0.3)
+    counts = [frame.data[1] & 0x0F for frame in driven.sent]
+    missed = driven.responder.tick(driven.now_s + 0.42)
+    (late,) = [action for action in latest_frames(missed) if isinstance(action, Transmit) and action.use is Use.HAZARDS]
+    assert (late.frame.data[1] - counts[-1]) & 0x0F >= 4
+    following = next(a for a in driven.responder.tick(driven.now_s + 0.6) if isinstance(a, Transmit))
+    assert (following.frame.data[1] - late.frame.data[1]) & 0x0F == 1, "and the next one follows it"
+    others = [action for action in missed if not isinstance(action, Transmit)]
+    assert [action for action in latest_frames(missed) if not isinstance(action, Transmit)] == others
 
 
 def test_lamps_that_are_seen_confirm() -> None:

@@ -9,6 +9,7 @@ import pytest
 
 from hardshoulder.config import LANGUAGES, load_texts
 from hardshoulder.core.actions import Notice
+from hardshoulder.core.plan import Side
 from hardshoulder.edge.notice import RUNNING_AT_MOST, Cabin
 
 BUTTON = "the red triangle on the dashboard"
@@ -28,11 +29,22 @@ def wait_for(path: Path) -> str:
 
 @pytest.mark.parametrize("language", LANGUAGES)
 @pytest.mark.parametrize("notice", Notice)
-def test_every_notice_has_words_of_bearable_length(language: str, notice: Notice) -> None:
-    text = Cabin((), load_texts(language), BUTTON).text(notice)
+@pytest.mark.parametrize("side", Side)
+def test_every_notice_has_words_of_bearable_length(language: str, notice: Notice, side: Side) -> None:
+    text = Cabin((), load_texts(language), BUTTON, side).text(notice)
     assert 10 < len(text) <= LONGEST
     assert "{" not in text
     assert (BUTTON in text) is (notice is Notice.HAZARD_BUTTON)
+
+
+@pytest.mark.parametrize(
+    ("language", "right", "left"),
+    [("en", "right", "left"), ("de", "rechts", "links"), ("es", "derecha", "izquierda"), ("fr", "droite", "gauche")],
+)
+def test_who_gets_out_is_told_the_side_away_from_traffic(language: str, right: str, left: str) -> None:
+    texts = {side: Cabin((), load_texts(language), BUTTON, side).text(Notice.STOPPED).lower() for side in Side}
+    assert right in texts[Side.RIGHT] and left not in texts[Side.RIGHT]
+    assert left in texts[Side.LEFT] and right not in texts[Side.LEFT]
 
 
 def test_four_languages_ship() -> None:
@@ -41,28 +53,28 @@ def test_four_languages_ship() -> None:
 
 def test_without_a_program_the_log_has_it(caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
-        Cabin((), load_texts("en"), BUTTON).show(Notice.HAZARD_BUTTON)
+        Cabin((), load_texts("en"), BUTTON, Side.RIGHT).show(Notice.HAZARD_BUTTON)
     assert BUTTON in caplog.text
 
 
 def test_the_program_gets_the_words_and_the_name(tmp_path: Path) -> None:
     out = tmp_path / "said"
     script = f'printf "%s|%s" "$HARDSHOULDER_NOTICE" "$1" > {out}.part && mv {out}.part {out}'
-    cabin = Cabin(("sh", "-c", script, "speak"), load_texts("en"), BUTTON)
+    cabin = Cabin(("sh", "-c", script, "speak"), load_texts("en"), BUTTON, Side.RIGHT)
     cabin.show(Notice.HAZARD_BUTTON)
     name, text = wait_for(out).split("|")
     assert (name, text) == ("hazard-button", cabin.text(Notice.HAZARD_BUTTON))
 
 
 def test_a_program_that_is_not_there_is_said(caplog: pytest.LogCaptureFixture) -> None:
-    Cabin(("/nowhere/speak",), load_texts("en"), BUTTON).show(Notice.STOPPED)
+    Cabin(("/nowhere/speak",), load_texts("en"), BUTTON, Side.RIGHT).show(Notice.STOPPED)
     assert "not shown: /nowhere/speak: No such file" in caplog.text
 
 
 def test_programs_that_hang_do_not_pile_up(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)
-    cabin = Cabin(("sh", "-c", f"read line < {gate}"), load_texts("en"), BUTTON)
+    cabin = Cabin(("sh", "-c", f"read line < {gate}"), load_texts("en"), BUTTON, Side.RIGHT)
     for _ in range(RUNNING_AT_MOST + 1):
         cabin.show(Notice.STOPPED)
     assert f"{RUNNING_AT_MOST} notice programs still run" in caplog.text

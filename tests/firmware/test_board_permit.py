@@ -6,10 +6,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardshoulder.config import allow_list
+from hardshoulder.core.actions import Use
 from hardshoulder.core.frame import EXTENDED
-from hardshoulder.core.permit import Permit, Refusal
-from hardshoulder.core.plan import Readback
+from hardshoulder.core.permit import Allowed, Permit, Refusal
+from hardshoulder.core.plan import CarPlan, Readback
+from hardshoulder.sending import allow_list
 from hardshoulder_bridge.protocol import Verdict
 from hardshoulder_sim.reference import reference_messages
 from support.firmware import c_permit
@@ -30,11 +31,16 @@ VERDICTS = {
 }
 
 
+def hazard_list(plan: CarPlan) -> tuple[Allowed, ...]:
+    """The daemon's list without the display, which no board carries."""
+    return tuple(entry for entry in allow_list(plan) if entry.use is Use.HAZARDS)
+
+
 def python_permit(can_id: int, data: bytes, *, opened: bool) -> Verdict:
     """The daemon's judgement, by its list out of profile and DBC."""
-    permit = Permit(allow_list(reference_plan()), armed=True)
+    permit = Permit(hazard_list(reference_plan()), armed=True)
     if opened:
-        permit.open_until(1.0)
+        permit.open_until(1.0, "incident-1")
     return VERDICTS[permit.check("main", can_id, data, 0.0)]
 
 
@@ -99,14 +105,14 @@ def test_the_rate_is_capped_where_the_daemons_is(gap_s: float, passes: bool) -> 
     pair.run(0.01)
     assert len(pair.board.sent()) == 1 + passes
     assert pair.session.refusals == ([] if passes else [Verdict.TOO_FAST])
-    (entry,) = allow_list(reference_plan())
+    (entry,) = hazard_list(reference_plan())
     assert entry.min_gap_s == 0.05
 
 
 @pytest.mark.parametrize("propulsion", ["combustion", "hybrid", "electric"])
 def test_the_compiled_list_is_that_of_each_reference_profile(propulsion: str) -> None:
     plan = reference_plan(propulsion)
-    (entry,) = allow_list(plan)
+    (entry,) = hazard_list(plan)
     assert (entry.bus, entry.can_id, len(entry.mask)) == ("main", HAZARD_ID, 8)
     assert plan.hazard.readback is Readback.STATUS
     for payload in entry.payloads:

@@ -218,18 +218,26 @@ def test_an_unlawful_rate_is_refused(rate: float) -> None:
         BodyController(rate)
 
 
-def test_the_button_and_the_request_count_independently() -> None:
-    body = believed([request(0.0, 0)])
+def test_the_button_latches_and_ends_what_it_latched() -> None:
+    body = BodyController()
     body.press_button(0.05)
     assert body.button_pressed(0.1)
     assert not body.button_pressed(1.0)
     body.step(2.0, Indicator.NEUTRAL)
     assert body.hazard_active, "the button is latched"
-    body.receive(request(2.0, 1))
     body.press_button(2.05)
-    assert body.hazard_active, "the request still holds"
-    body.step(3.0, Indicator.NEUTRAL)
     assert not body.hazard_active
+
+
+def test_the_button_ends_what_the_bus_asked_for_until_it_is_asked_for_anew() -> None:
+    body = believed([request(0.0, 0)])
+    body.press_button(0.05)
+    assert not body.hazard_active
+    body.receive(request(0.1, 1))
+    assert body.requested and not body.hazard_active, "a standing request does not count against her hand"
+    body.receive(request(0.2, 2, "OFF"))
+    body.receive(request(0.3, 3))
+    assert body.hazard_active, "one that was made anew does"
 
 
 def test_an_indicator_flashes_one_side_and_hazards_override_it() -> None:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from math import ceil, inf
 from typing import TypeVar
 
-from hardshoulder.core.actions import Action, Incident, Notify, Report, State, Transmit
+from hardshoulder.core.actions import Action, Incident, Notify, Report, State, Transmit, Use
 from hardshoulder.core.frame import Frame
 from hardshoulder.core.plan import CarPlan
 from hardshoulder.core.responder import Responder
@@ -114,7 +114,8 @@ class Driven:
 
     @property
     def sent(self) -> list[Frame]:
-        return [action.frame for action in self.of(Transmit)]
+        """Hazard frames."""
+        return [action.frame for action in self.of(Transmit) if action.use is Use.HAZARDS]
 
     @property
     def incidents(self) -> list[Incident]:

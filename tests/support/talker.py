@@ -24,6 +24,8 @@ HEALTHY: dict[Vss, Value] = {
     Vss.PEDAL_POSITION: 12.0,
     Vss.PARKING_BRAKE: False,
     Vss.HAZARD_SIGNALING: False,
+    Vss.HAZARD_SWITCH: False,
+    Vss.INDICATOR_STALK: "NEUTRAL",
     Vss.INDICATOR_LEFT: False,
     Vss.INDICATOR_RIGHT: False,
     Vss.AIRBAG_DEPLOYED: False,

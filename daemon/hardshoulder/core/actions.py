@@ -65,6 +65,7 @@ class Notice(Enum):
     HAZARDS_ON = "hazards-on"
     HAZARD_BUTTON = "hazard-button"
     STOPPED = "stopped"
+    HELP_ASKED = "help-asked"
     RECOVERED = "recovered"
 
 
@@ -130,18 +131,28 @@ class Incident:
     sub_cause: int
 
 
+class Use(Enum):
+    """What a frame that is sent is for; each has a lease of its own at the permit."""
+
+    HAZARDS = "hazards"
+    DISPLAY = "display"
+
+
 @dataclass(frozen=True, slots=True)
 class Transmit:
     """Put this frame on the bus, if the permit lets it pass."""
 
     frame: Frame
+    use: Use = Use.HAZARDS
 
 
 @dataclass(frozen=True, slots=True)
 class Lease:
-    """The permit may be open until then (infinity: until told otherwise)."""
+    """The permit may be open until then (infinity: until told otherwise). holder: the incident it is for."""
 
     until_s: float
+    holder: str
+    use: Use = Use.HAZARDS
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,4 +205,24 @@ _SEVERITY: dict[type, Severity] = {
 
 def by_severity(actions: list[Action]) -> list[Action]:
     """The actions in the order in which they have to be performed (stable)."""
-    return sorted(actions, key=lambda action: _SEVERITY[type(action)])
+    return sorted(actions, key=_severity)
+
+
+def _severity(action: Action) -> Severity:
+    # A lease for the display comes with those for the lamps: what shows that lamps were refused needs it at once.
+    display = isinstance(action, Transmit) and action.use is Use.DISPLAY
+    return Severity.DRIVER if display else _SEVERITY[type(action)]
+
+
+def latest_frames(actions: list[Action]) -> list[Action]:
+    """The actions with the newest frame of each use alone.
+
+    A loop that was held up hands over all frames that fell due meanwhile. The permit lets one of them pass; it should
+    be the newest, so that the counter of the next one follows it and no receiver takes the series for broken.
+    """
+    newest = {action.use: place for place, action in enumerate(actions) if isinstance(action, Transmit)}
+    return [
+        action
+        for place, action in enumerate(actions)
+        if not isinstance(action, Transmit) or newest[action.use] == place
+    ]

@@ -128,6 +128,7 @@ class HazardCommand:
     """Every bit of the frame that asks for the hazard lights.
 
     on, off: whole payloads with counter and checksum bits zero.
+    masks_indicators: the indicators cannot be seen while the hazards flash.
     """
 
     bus: str
@@ -139,6 +140,19 @@ class HazardCommand:
     pulse_frames: int
     counter: Counter | None
     checksum: Checksum | None
+    masks_indicators: bool = False
+
+
+class Release(Enum):
+    """When the hazards are let go, unless the driver ends them before.
+
+    DRIVE_ON: when the car has driven on under its own power for a while. DRIVE_RETURNS: as soon as its drive answers
+    again. CLOSED: with the incident.
+    """
+
+    DRIVE_ON = "drive-on"
+    DRIVE_RETURNS = "drive-returns"
+    CLOSED = "closed"
 
 
 class Readback(Enum):
@@ -151,10 +165,53 @@ class Readback(Enum):
 
 @dataclass(frozen=True, slots=True)
 class HazardPlan:
-    """How hazards are asked for (None: they cannot be) and seen."""
+    """How hazards are asked for (None: they cannot be), seen and let go."""
 
     command: HazardCommand | None
     readback: Readback
+    until: Release = Release.DRIVE_ON
+
+
+@dataclass(frozen=True, slots=True)
+class DisplayPlan:
+    """The frame that shows the driver a notice.
+
+    payloads: by the name of the text (`hardshoulder.core.notices`), with counter and checksum bits zero; clear: none.
+    """
+
+    bus: str
+    can_id: int
+    period_s: float
+    clear: bytes
+    payloads: tuple[tuple[str, bytes], ...]
+    counter: Counter | None
+    checksum: Checksum | None
+
+
+@dataclass(frozen=True, slots=True)
+class VinPart:
+    """Characters of the VIN in a message, eight bits each, the first in the field's highest byte."""
+
+    bus: str
+    can_id: int
+    length: int
+    field: Field
+    multiplex: tuple[Multiplex, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class VinPlan:
+    """Where the car says its VIN, and the regular expression that one of this profile's cars fits."""
+
+    parts: tuple[VinPart, ...]
+    pattern: str
+
+
+class Side(Enum):
+    """A side of the car."""
+
+    LEFT = "left"
+    RIGHT = "right"
 
 
 @dataclass(frozen=True, slots=True)
@@ -223,6 +280,7 @@ class CarPlan:
     workshop: (bus, id) of the frames with which a tester asks control units.
     switched_off: names of the findings that are not looked for.
     ruleset: the version of thresholds and switches, carried by every alert.
+    get_out: the side away from traffic. display, vin: None where the profile has none.
     """
 
     profile: str
@@ -238,6 +296,9 @@ class CarPlan:
     workshop: tuple[tuple[str, int], ...] = ()
     switched_off: tuple[str, ...] = ()
     ruleset: str = "1"
+    get_out: Side = Side.RIGHT
+    display: DisplayPlan | None = None
+    vin: VinPlan | None = None
 
 
 def as_text(value: Value) -> str:

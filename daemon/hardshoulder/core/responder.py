@@ -17,12 +17,15 @@ from hardshoulder.core.hold import Hold
 from hardshoulder.core.incident import OPEN_STATES, Event, next_state
 from hardshoulder.core.plan import CarPlan, MessagePlan
 from hardshoulder.core.response import Response
+from hardshoulder.core.resume import Proof, Snapshot, Terms
 from hardshoulder.core.rules import Rules, Watch
 from hardshoulder.core.signals import Senses
 from hardshoulder.core.vocabulary import Vss
 from hardshoulder.core.workshop import Workshop
 
-_LAMPS = frozenset({Vss.HAZARD_SIGNALING, Vss.INDICATOR_LEFT, Vss.INDICATOR_RIGHT})
+_LAMPS = frozenset(
+    {Vss.HAZARD_SIGNALING, Vss.INDICATOR_LEFT, Vss.INDICATOR_RIGHT, Vss.HAZARD_SWITCH, Vss.INDICATOR_STALK}
+)
 
 
 class Responder:
@@ -50,6 +53,7 @@ class Responder:
         self._drive_on = Hold(limits.drove_on_after_s)
         self._settle = Hold(limits.closed_after_s)
         self._holds = (self._arm, self._park, self._recover, self._drive_on, self._settle)
+        self._proof = Proof()
         self._status: tuple[State, Health, tuple[str, ...]] | None = None
 
     # What callers use -------------------------------------------------------------------
@@ -131,6 +135,46 @@ class Responder:
             self._deadline_s = self._find_deadline()
         return self._take()
 
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What the next start of the daemon goes on with; None while no incident is open."""
+        return self._response.snapshot
+
+    def restore(self, kept: Snapshot, kept_terms: Terms, now_s: float) -> list[Action]:
+        """Goes on with the incident that was open when the daemon ended; before the first frame."""
+        assert self.state is State.PARKED and kept.incident.state in OPEN_STATES, "at the start, with an open incident"
+        self._now_s, self.state = now_s, kept.incident.state
+        self._response.restore(kept, now_s)
+        if kept_terms is Terms.AT_ONCE:
+            self._response.resume_hazards(now_s)
+        elif kept_terms is Terms.WITH_PROOF:
+            self._proof.begin(now_s)
+        else:
+            self._abandon("too long ago to go on with", now_s)
+        self._judge(now_s, look_around=True)
+        return self._take()
+
+    def _abandon(self, why: str, now_s: float) -> None:
+        self._proof.end()
+        self._response.abandon(why, now_s)
+        self.state = State.PARKED
+
+    def _mind_proof(self, now_s: float) -> None:
+        """Hazards of an incident that outlived the whole module wait for a fresh word of the car."""
+        if self._proof.given(self._car.drive_alive(now_s) is False, now_s):
+            self._proof.end()
+            self._response.resume_hazards(now_s)
+        elif self._proof.overdue(now_s):
+            self._abandon("not seen without drive after the start", now_s)
+
+    def acknowledged(self, incident_id: str, now_s: float) -> list[Action]:
+        """The fleet has an alert of this incident in its database."""
+        self._fire_until(now_s)
+        self._now_s = max(self._now_s, now_s)
+        self._response.acknowledged(incident_id)
+        self._judge(self._now_s, look_around=False)
+        return self._take()
+
     # What came in -------------------------------------------------------------------------
 
     def _hear(
@@ -158,7 +202,7 @@ class Responder:
             return False
         speed_kph = self.senses.last_speed_kph()
         still = speed_kph is None or speed_kph < self.plan.thresholds.standstill_below_kph
-        return not still and self._response.hazard.next_deadline() == inf
+        return not still and self._response.next_deadline() == inf
 
     def _rest(self, at_s: float) -> None:
         """A workshop is at work: what was suspected is its doing."""
@@ -179,10 +223,11 @@ class Responder:
         now_s = self._now_s
         return min(
             self._rules.next_deadline(now_s),
-            self._response.hazard.next_deadline(),
+            self._response.next_deadline(),
             self.senses.next_expiry(now_s),
             self._car.next_silence(now_s),
             self._workshop_end(now_s),
+            self._proof.next_deadline(now_s),
             *(hold.deadline_after(now_s) for hold in self._holds),
         )
 
@@ -204,6 +249,8 @@ class Responder:
         self._response.actions = []
         for event in self._events(now_s):
             self._step(event, now_s)
+        if self._proof.awaited:
+            self._mind_proof(now_s)
         self._response.look(now_s)
         if look_around or self.state is not before:
             self._report_status(now_s)
@@ -250,6 +297,9 @@ class Responder:
         self.state = next_state(before, event)
         if self.state is before:
             return
+        if self.state is State.ROLLING:
+            # A fresh breakdown is proof enough.
+            self._proof.end()
         if before not in OPEN_STATES and self.state is State.ROLLING:
             self._response.open(now_s)
         elif self.incident is not None:

@@ -15,8 +15,10 @@ from hardshoulder.core.actions import (
     Report,
     State,
     Transmit,
+    Use,
 )
 from hardshoulder.core.condition import Condition
+from hardshoulder.core.display import Display
 from hardshoulder.core.hazard import Hazard
 from hardshoulder.core.health import location
 from hardshoulder.core.incident import (
@@ -24,11 +26,15 @@ from hardshoulder.core.incident import (
     denm_cause,
     open_incident,
     reported,
+    with_entry,
     with_evidence,
     with_hazards,
     with_kind,
     with_state,
 )
+from hardshoulder.core.notices import Board, text_key
+from hardshoulder.core.plan import Release
+from hardshoulder.core.resume import Snapshot
 from hardshoulder.core.rules import Rules
 from hardshoulder.core.vocabulary import Vss
 
@@ -38,6 +44,11 @@ _NOTICE_OF_HAZARDS = {
     HazardState.UNAVAILABLE: Notice.HAZARD_BUTTON,
     HazardState.UNCONFIRMED: Notice.HAZARD_BUTTON,
     HazardState.REFUSED: Notice.HAZARD_BUTTON,
+}
+_RELEASED_IN = {
+    Release.DRIVE_ON: State.DRIVING_ON,
+    Release.DRIVE_RETURNS: State.RECOVERED,
+    Release.CLOSED: State.CLOSED,
 }
 _NOTICE_OF_STATE = {State.STRANDED: Notice.STOPPED, State.RECOVERED: Notice.RECOVERED}
 
@@ -52,6 +63,10 @@ class Response:
         self.incident: Incident | None = None
         self.hazard = Hazard(car.plan.hazard, car.plan.thresholds, car.senses)
         self.actions: list[Action] = []
+        self._board = Board()
+        self._display = Display(car.plan.display)
+        self._acknowledged = ""
+        """The incident of which the fleet said that it has it."""
         self._car = car
         self._rules = rules
         self._new_id = new_id
@@ -72,24 +87,59 @@ class Response:
             location(self._car.senses, now_s),
             self._cause(kind, now_s),
         )
+        if self._car.plan.display is not None:
+            self.actions.append(Lease(inf, self.incident.incident_id, Use.DISPLAY))
         self.hazard.request(now_s)
         self._note_hazards(now_s)
+
+    @property
+    def snapshot(self) -> Snapshot | None:
+        """What the next start of the daemon goes on with; None while no incident is open."""
+        return None if self.incident is None else Snapshot(self.incident, self.hazard.overruled)
+
+    def restore(self, kept: Snapshot, now_s: float) -> None:
+        """The incident that was open goes on under its id; the lamps wait to be resumed."""
+        self.incident = with_entry(kept.incident, now_s, "the daemon started anew")
+        if kept.overruled:
+            self.hazard.resume(kept.incident.hazards, now_s, overruled=True)
+        if self._car.plan.display is not None:
+            self.actions.append(Lease(inf, self.incident.incident_id, Use.DISPLAY))
+
+    def resume_hazards(self, now_s: float) -> None:
+        """The lamps go on as they were."""
+        assert self.incident is not None, "there is an incident to go on with"
+        if not self.hazard.overruled:
+            self.hazard.resume(self.incident.hazards, now_s, overruled=False)
+            self._note_hazards(now_s)
+
+    def abandon(self, why: str, now_s: float) -> None:
+        """The incident that was open is not gone on with."""
+        assert self.incident is not None, "there is an incident to close"
+        self.hazard.release(now_s)
+        self.hazard.drove_on()
+        self.incident = with_hazards(with_entry(self.incident, now_s, why), self.hazard.state, now_s)
+        self.move(State.CLOSED, now_s)
 
     def move(self, state: State, now_s: float) -> None:
         """The open incident comes into this state."""
         assert self.incident is not None, "only an open incident moves"
         self.incident = with_state(self.incident, state, now_s)
-        if state is State.DRIVING_ON:
-            self.actions.append(Lease(self.hazard.release(now_s)))
+        if state is _RELEASED_IN[self._car.plan.hazard.until]:
+            self.actions.append(Lease(self.hazard.release(now_s), self.incident.incident_id))
             self.incident = with_hazards(self.incident, self.hazard.state, now_s)
+        if state is State.DRIVING_ON:
+            self.hazard.drove_on()
         if state is State.ROLLING:
             self._ask_anew(now_s)
-        self._notify(_NOTICE_OF_STATE.get(state), now_s)
+        self._notify(_NOTICE_OF_STATE.get(state))
+        self._tell_of_help()
         if state is State.CLOSED:
+            if self._car.plan.display is not None:
+                self.actions.append(Lease(self._display.clear(now_s), self.incident.incident_id, Use.DISPLAY))
             self.report(now_s)
             self.incident = None
 
-    def _ask_anew(self, now_s: float) -> None:
+    def _ask_anew(self, now_s: float, *, crash: bool = False) -> None:
         """It broke again: hazards are asked for where they are not asked for already, and the driver is told.
 
         Once at an instant: a crash that is also the second breakdown is one reason and not two.
@@ -97,9 +147,9 @@ class Response:
         if self._asked_s == now_s:
             return
         before, self._asked_s = self.hazard.state, now_s
-        self.hazard.request(now_s)
+        self.hazard.request(now_s, crash=crash)
         if self.hazard.state is before:
-            self._notify(_NOTICE_OF_HAZARDS.get(before), now_s)
+            self._notify(_NOTICE_OF_HAZARDS.get(before))
         else:
             self._note_hazards(now_s)
 
@@ -109,15 +159,17 @@ class Response:
         if self.hazard.look(now_s):
             self._note_hazards(now_s)
         self.actions.extend(Transmit(frame) for frame in self.hazard.due(now_s))
+        self._show(now_s)
         self.report(now_s)
 
     def refused(self, now_s: float) -> bool:
         """The permit let a frame of ours not pass; whether that is news."""
         before = self.hazard.state
-        self.hazard.refuse()
+        self.hazard.refuse(now_s)
         if self.hazard.state is before:
             return False
         self._note_hazards(now_s)
+        self._show(now_s)
         self.report(now_s)
         return True
 
@@ -138,20 +190,52 @@ class Response:
             self.incident = with_kind(self.incident, kind, self._cause(kind, now_s), now_s)
         if Finding.CRASH not in known and self.incident.kind is Finding.CRASH:
             # Whatever was said of hazards before, a crash is a new reason.
-            self._ask_anew(now_s)
+            self._ask_anew(now_s, crash=True)
 
     def _note_hazards(self, now_s: float) -> None:
         """The lamps changed: the lease, the driver and the fleet follow."""
         state = self.hazard.state
-        if state is HazardState.REQUESTED:
-            self.actions.append(Lease(inf))
         assert self.incident is not None, "hazards are asked for by an incident, and let go before it is closed"
+        if state is HazardState.REQUESTED:
+            self.actions.append(Lease(inf, self.incident.incident_id))
+        elif state is HazardState.RELEASED and self.hazard.overruled:
+            self.incident = with_entry(self.incident, now_s, "the driver switched the hazards off")
+            self.actions.append(Lease(self.hazard.leave_until_s(now_s), self.incident.incident_id))
         self.incident = with_hazards(self.incident, state, now_s)
-        self._notify(_NOTICE_OF_HAZARDS.get(state), now_s)
+        self._notify(_NOTICE_OF_HAZARDS.get(state))
 
-    def _notify(self, notice: Notice | None, now_s: float) -> None:
+    # The driver ---------------------------------------------------------------------------
+
+    def acknowledged(self, incident_id: str) -> None:
+        """The fleet has the alert: somebody knows, and the driver may know that."""
+        if self.incident is not None and incident_id == self.incident.incident_id != self._acknowledged:
+            self._acknowledged = incident_id
+            self._tell_of_help()
+
+    def _tell_of_help(self) -> None:
+        """Once, and to somebody who has stopped: nobody reads a phone while she steers to the roadside."""
+        incident = self.incident
+        if incident is not None and incident.state is State.STRANDED and incident.incident_id == self._acknowledged:
+            self._notify(Notice.HELP_ASKED)
+
+    def _notify(self, notice: Notice | None) -> None:
+        if notice is not None:
+            self._board.post(notice)
+
+    def _show(self, now_s: float) -> None:
+        """The notice whose turn it is: to the cabin, and on the car's own display."""
+        notice = self._board.take(now_s)
         if notice is not None:
             self.actions.append(Notify(notice, now_s))
+            if self.incident is not None:
+                self._display.show(text_key(notice, self._car.plan.get_out), now_s)
+        self.actions.extend(Transmit(frame, Use.DISPLAY) for frame in self._display.due(now_s))
+
+    def next_deadline(self) -> float:
+        """When a frame or a notice is due, or patience ends."""
+        return min(self.hazard.next_deadline(), self._board.next_deadline(), self._display.due_s)
+
+    # What is known ------------------------------------------------------------------------
 
     def _evidence(self) -> list[Evidence]:
         return [watch.begun for watch in self._rules.active if watch.begun is not None]

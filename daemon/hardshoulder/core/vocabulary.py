@@ -51,6 +51,8 @@ class Vss(StrEnum):
     WHEEL_REAR_RIGHT = "Vehicle.Chassis.Axle.Row2.Wheel.Right.Speed"
     IGNITION_SWITCH = "Vehicle.Body.IgnitionSwitch"  # overlay: what the driver's hand asks for
     HAZARD_SIGNALING = "Vehicle.Body.Lights.Hazard.IsSignaling"
+    HAZARD_SWITCH = "Vehicle.Body.Lights.Hazard.IsSwitchPressed"  # overlay: the driver's finger is on it
+    INDICATOR_STALK = "Vehicle.Body.Lights.DirectionIndicator.Stalk"  # overlay: what the driver's hand asks for
     INDICATOR_LEFT = "Vehicle.Body.Lights.DirectionIndicator.Left.IsSignaling"
     INDICATOR_RIGHT = "Vehicle.Body.Lights.DirectionIndicator.Right.IsSignaling"
     AIRBAG_DEPLOYED = "Vehicle.Cabin.Seat.Row1.DriverSide.Airbag.IsDeployed"
@@ -87,6 +89,8 @@ UNITS: dict[Vss, Unit] = {
     Vss.WHEEL_REAR_RIGHT: Unit.KPH,
     Vss.IGNITION_SWITCH: Unit.STATE,
     Vss.HAZARD_SIGNALING: Unit.BOOLEAN,
+    Vss.HAZARD_SWITCH: Unit.BOOLEAN,
+    Vss.INDICATOR_STALK: Unit.STATE,
     Vss.INDICATOR_LEFT: Unit.BOOLEAN,
     Vss.INDICATOR_RIGHT: Unit.BOOLEAN,
     Vss.AIRBAG_DEPLOYED: Unit.BOOLEAN,
@@ -101,6 +105,7 @@ _POWER_STATES = frozenset({"UNDEFINED", "LOCK", "OFF", "ACC", "ON", "START"})
 STATES: dict[Vss, frozenset[str]] = {
     Vss.POWER_STATE: _POWER_STATES,
     Vss.IGNITION_SWITCH: _POWER_STATES,
+    Vss.INDICATOR_STALK: frozenset({"NEUTRAL", "LEFT", "RIGHT"}),
     Vss.SELECTED_GEAR: frozenset({"PARK", "REVERSE", "NEUTRAL", "DRIVE"}),
 }
 """The words that a state signal may take; the power states are those of VSS."""

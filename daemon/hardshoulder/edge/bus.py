@@ -17,6 +17,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
 from hardshoulder.core.frame import EXTENDED, EXTENDED_ID_MAX, STANDARD_ID_MAX, Frame
+from hardshoulder.edge.echo import Echoes
 
 if TYPE_CHECKING:
     import can
@@ -72,6 +73,8 @@ class SocketCanBus:
         try:
             self._socket.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FILTER, self._filters())
             self._socket.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FD_FRAMES, 1)
+            # The kernel's default, said aloud: what is heard on an id of ours is then another sender's.
+            self._socket.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_RECV_OWN_MSGS, 0)
             self._socket.bind((channel,))
             self._socket.setblocking(False)
             # The kernel binds to an interface that is down and keeps the complaint for later.
@@ -136,6 +139,7 @@ class PythonCanBus:
         self._url = url
         self._bus = bus
         self._ids = ids
+        self._echoes = Echoes()
         self.garbled = 0
 
     def fileno(self) -> int:
@@ -153,9 +157,13 @@ class PythonCanBus:
             if message is None:
                 break
             frame = _frame_of(self.name, message)
-            if frame is not None and frame.can_id in self._ids:
+            if frame is not None and self._is_wanted(frame):
                 frames.append(frame)
         return frames
+
+    def _is_wanted(self, frame: Frame) -> bool:
+        """Whether somebody else sent it, and somebody here waits for it."""
+        return frame.can_id in self._ids and not self._echoes.is_own(frame.can_id, frame.data, frame.at_s)
 
     def _receive(self) -> "can.Message | None":
         """The next message, None when none waits. Raises BusError, ValueError for a garbled one."""
@@ -182,6 +190,8 @@ class PythonCanBus:
             is_extended_id=bool(frame.can_id & EXTENDED),
             data=frame.data,
         )
+        # Before it is sent: the thread of a pumped bus may hear the echo sooner than this one goes on.
+        self._echoes.sent(frame.can_id, frame.data, time.monotonic())
         try:
             self._bus.send(message)
         except (can.CanError, OSError) as error:
@@ -215,7 +225,7 @@ class PumpedBus(PythonCanBus):
                 self._put(BusError(f"bus {self.name}: {self._url}: {error}"))
                 return
             frame = None if message is None else _frame_of(self.name, message)
-            if frame is not None and frame.can_id in self._ids:
+            if frame is not None and self._is_wanted(frame):
                 self._put(frame)
 
     def _put(self, item: Frame | BusError) -> None:

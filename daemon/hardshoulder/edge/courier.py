@@ -6,6 +6,7 @@ is watched already.
 
 import threading
 import time
+from collections import deque
 from typing import TYPE_CHECKING
 
 from hardshoulder.core.actions import Report
@@ -17,6 +18,9 @@ if TYPE_CHECKING:
     from hardshoulder.edge.delivery import Delivery
 
 __all__ = ["Clock", "Courier", "Say", "StatusReport"]
+
+ACKNOWLEDGED_LIMIT = 100
+"""Acknowledgements that the loop has not taken; it takes them many times a second."""
 
 FAILURE_WAIT_S = 1.0
 """After an error of the program itself, so that a thread that cannot go on does not spin."""
@@ -35,6 +39,7 @@ class Courier:
         self._clock, self._say = clock, say
         self._mailbox = Mailbox()
         self._delivery: Delivery | None = None
+        self._acknowledged: deque[str] = deque(maxlen=ACKNOWLEDGED_LIMIT)
         self._failures = 0
         self._turned = threading.Condition()
         self._stopping = threading.Event()
@@ -58,6 +63,10 @@ class Courier:
     def submit(self, mail: Report | StatusReport) -> None:
         """Hand over a report or the status. Neither blocks nor touches disk or network."""
         self._mailbox.put(mail)
+
+    def take_acknowledged(self) -> list[str]:
+        """The incidents of which the fleet acknowledged an alert since the last call, for the loop's own thread."""
+        return [self._acknowledged.popleft() for _ in range(len(self._acknowledged))]
 
     def depth(self) -> int:
         """How many reports the fleet has not acknowledged, as far as is known without waiting."""
@@ -94,7 +103,10 @@ class Courier:
         try:
             from hardshoulder.edge.delivery import Delivery
 
-            delivery = Delivery(self._mailbox, self._identity, self._mqtt, self._storage, self._clock, self._say)
+            delivery = Delivery(
+                self._mailbox, self._identity, self._mqtt, self._storage, self._clock, self._say,
+                acknowledged=self._acknowledged.append,
+            )  # fmt: skip
         except Exception as error:
             self._failures += 1
             self._say("error", f"Nothing can be sent to the fleet: {type(error).__name__}: {error}.")

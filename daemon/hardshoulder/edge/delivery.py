@@ -38,6 +38,7 @@ class Delivery:
         clock: Clock,
         say: Say,
         chance: Callable[[], float] = random.random,
+        acknowledged: Callable[[str], None] = lambda _: None,
     ) -> None:
         self.failures = 0
         """How many errors of the program itself were caught."""
@@ -45,6 +46,7 @@ class Delivery:
         """Events stored and not acknowledged, as of the last turn."""
         self._mailbox, self._identity, self._mqtt = mailbox, identity, mqtt
         self._clock, self._say, self._chance = clock, say, chance
+        self._acknowledged = acknowledged
         self._storage = Storage(storage, say)
         self._schedule = ResendSchedule(mqtt.resend_after_s)
         self._incident_topic = topic(identity.vehicle, "incident")
@@ -143,12 +145,13 @@ class Delivery:
     def _hear(self) -> None:
         for payload in self._link.take_acks() if self._link else ():
             try:
-                event_id = parse_ack(payload).event_id
+                ack = parse_ack(payload)
             except WireError as error:
                 self._complain(str(error))
                 continue
-            if self._storage.forget(event_id):
-                self._schedule.forget(event_id)
+            if self._storage.forget(ack.event_id):
+                self._schedule.forget(ack.event_id)
+                self._acknowledged(ack.incident_id)
 
     def _send(self, now_s: float) -> int:
         """Publish what is due; returns how many events were."""

@@ -5,6 +5,8 @@ import os
 import subprocess
 
 from hardshoulder.core.actions import Notice
+from hardshoulder.core.notices import text_key
+from hardshoulder.core.plan import Side
 
 log = logging.getLogger("hardshoulder.notice")
 
@@ -13,17 +15,21 @@ RUNNING_AT_MOST = 4
 
 
 class Cabin:
-    """Shows notices. command: an executable and its arguments; the text comes last (none: log only)."""
+    """Shows notices. command: an executable and its arguments; the text comes last (none: log only).
 
-    def __init__(self, command: tuple[str, ...], texts: dict[str, str], button: str) -> None:
+    button: where the hazard button is. get_out: the side away from traffic.
+    """
+
+    def __init__(self, command: tuple[str, ...], texts: dict[str, str], button: str, get_out: Side) -> None:
         self._command = command
         self._texts = texts
         self._button = button
+        self._get_out = get_out
         self._running: list[subprocess.Popen[bytes]] = []
 
     def text(self, notice: Notice) -> str:
         """The words for the driver, in the configured language."""
-        return self._texts[notice.value].format(button=self._button)
+        return self._texts[text_key(notice, self._get_out)].format(button=self._button)
 
     def show(self, notice: Notice) -> None:
         """Tells the driver and returns at once; what cannot be shown is logged."""

@@ -26,16 +26,18 @@ static bool same_bits(const hs_allowed *entry, const uint8_t *payload, const hs_
     return true;
 }
 
-hs_verdict hs_permit_listed(hs_permit *permit, const hs_frame *frame, uint64_t now_us)
+/* The place of this frame's entry in the list; as long as the list when there is none. */
+static uint8_t place_of(const hs_permit *permit, const hs_frame *frame)
 {
     uint8_t i = 0;
-    const uint8_t count = permit->config->allowed_count;
-    while (i < count && permit->config->allowed[i].id != frame->id) {
+    while (i < permit->config->allowed_count && permit->config->allowed[i].id != frame->id) {
         i++;
     }
-    if (i == count) {
-        return HS_NOT_LISTED;
-    }
+    return i;
+}
+
+static hs_verdict judge(hs_permit *permit, uint8_t i, const hs_frame *frame, uint64_t now_us)
+{
     const hs_allowed *entry = &permit->config->allowed[i];
     if (frame->length != entry->length) {
         return HS_WRONG_LENGTH;
@@ -51,7 +53,17 @@ hs_verdict hs_permit_listed(hs_permit *permit, const hs_frame *frame, uint64_t n
     return HS_DONE;
 }
 
+hs_verdict hs_permit_listed(hs_permit *permit, const hs_frame *frame, uint64_t now_us)
+{
+    const uint8_t i = place_of(permit, frame);
+    return i == permit->config->allowed_count ? HS_NOT_LISTED : judge(permit, i, frame, now_us);
+}
+
 hs_verdict hs_permit_check(hs_permit *permit, const hs_frame *frame, uint64_t now_us)
 {
-    return hs_permit_is_open(permit, now_us) ? hs_permit_listed(permit, frame, now_us) : HS_CLOSED;
+    const uint8_t i = place_of(permit, frame);
+    if (i == permit->config->allowed_count) {
+        return HS_NOT_LISTED;
+    }
+    return hs_permit_is_open(permit, now_us) ? judge(permit, i, frame, now_us) : HS_CLOSED;
 }

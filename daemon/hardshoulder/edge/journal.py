@@ -1,0 +1,168 @@
+"""The open incident on disk, written behind the action: what the next start of the daemon goes on with.
+
+One line for each change, appended and flushed to the disk by a thread of its own, so that the loop waits for nothing:
+
+    <SHA-256 of the rest, 64 hex digits> {"format": 1, "boot": …, "wall_s": …, "at_s": …, "snapshot": {…} or null}
+
+The last whole line counts. A line that was torn by a power cut, or is of another format, is said and passed over.
+"""
+
+import hashlib
+import json
+import os
+import threading
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+from hardshoulder.core.resume import Snapshot, Terms, shifted, terms
+from hardshoulder.edge.surroundings import Say
+from hardshoulder.plan_cache import decode, encode
+
+FORMAT = 1
+FILE_NAME = "incident.journal"
+REWRITTEN_OVER_BYTES = 256 * 1024
+_BOOT = Path("/proc/sys/kernel/random/boot_id")
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A snapshot in the clock of this start, and the terms on which it goes on."""
+
+    snapshot: Snapshot
+    terms: Terms
+
+
+def boot_id() -> str:
+    """What this boot of the machine is called; "" where the kernel does not say."""
+    try:
+        return _BOOT.read_text("ascii").strip()
+    except OSError:
+        return ""
+
+
+def _line(body: dict[str, Any]) -> bytes:
+    text = json.dumps(body, separators=(",", ":"))
+    return f"{hashlib.sha256(text.encode()).hexdigest()} {text}\n".encode()
+
+
+def _parse(line: bytes) -> dict[str, Any]:
+    """What a line says. Raises ValueError for one that is broken or of another format."""
+    digest, _, text = line.partition(b" ")
+    if hashlib.sha256(text).hexdigest().encode() != digest:
+        raise ValueError("torn")
+    body: dict[str, Any] = json.loads(text)
+    if body["format"] != FORMAT:
+        raise ValueError("another format")
+    return body
+
+
+def _last(path: Path, say: Say) -> dict[str, Any] | None:
+    broken = 0
+    try:
+        lines = [line for line in path.read_bytes().split(b"\n") if line]
+    except FileNotFoundError:
+        return None
+    except OSError as error:
+        say("error", f"{path}: cannot be read: {error.strerror}; an incident that was open is not continued")
+        return None
+    found = None
+    while found is None and lines:
+        try:
+            found = _parse(lines.pop())
+        except (ValueError, KeyError, TypeError):
+            broken += 1
+    if broken:
+        goes_on = "an incident that was open is not continued" if found is None else "the line before counts"
+        say("error", f"{path}: broken at its end, {goes_on}")
+    return found
+
+
+def load(folder: Path, say: Say, *, clock_trusted: bool) -> Kept | None:
+    """The incident that was open when the daemon ended; None: none was, or it cannot be read."""
+    path = folder / FILE_NAME
+    body = _last(path, say)
+    if body is None or body.get("snapshot") is None:
+        return None
+    try:
+        snapshot = cast("Snapshot", decode(Snapshot, body["snapshot"]))
+        same_boot = body["boot"] == boot_id() != ""
+        away_s = time.time() - float(body["wall_s"])
+        ago_s = time.monotonic() - float(body["at_s"]) if same_boot else away_s
+        moved_s = 0.0 if same_boot else time.monotonic() - away_s - float(body["at_s"])
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        why = type(error).__name__
+        say("error", f"{path}: cannot be understood ({why}); an incident that was open is not continued")
+        return None
+    age_s = ago_s if same_boot or clock_trusted else None
+    return Kept(shifted(snapshot, moved_s), terms(age_s, same_boot=same_boot))
+
+
+class Journal:
+    """Writes what is kept. `keep` returns at once; only the newest counts, so nothing piles up."""
+
+    def __init__(self, folder: Path, say: Say) -> None:
+        self._path = folder / FILE_NAME
+        self._say = say
+        self._changed = threading.Condition()
+        self._waiting: list[Snapshot | None] = []
+        self._stopping = False
+        self._complaint = ""
+        self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def keep(self, snapshot: Snapshot | None) -> None:
+        """The incident as it stands; None: none is open any more."""
+        with self._changed:
+            self._waiting = [snapshot]
+            self._changed.notify_all()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Writes what is left and ends the thread. False: that took too long."""
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
+        if self._thread.is_alive():
+            self._thread.join(timeout_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        while True:
+            with self._changed:
+                self._changed.wait_for(lambda: self._waiting or self._stopping)
+                if not self._waiting:
+                    return
+                snapshot = self._waiting.pop()
+            self._write(snapshot)
+
+    def _write(self, snapshot: Snapshot | None) -> None:
+        body = {
+            "format": FORMAT,
+            "boot": boot_id(),
+            "wall_s": time.time(),
+            "at_s": time.monotonic(),
+            "snapshot": None if snapshot is None else encode(snapshot),
+        }
+        try:
+            self._append(_line(body))
+            self._complaint = ""
+        except OSError as error:
+            if self._complaint != str(error):
+                self._complaint = str(error)
+                why = error.strerror
+                self._say("error", f"{self._path}: cannot be written: {why}; a restart would forget the incident")
+
+    def _append(self, line: bytes) -> None:
+        long = self._path.exists() and self._path.stat().st_size > REWRITTEN_OVER_BYTES
+        path = self._path.with_suffix(".part") if long else self._path
+        with path.open("wb" if long else "ab") as file:
+            # A torn line of the last power cut must not swallow this one.
+            file.write(line if long or not file.tell() else b"\n" + line)
+            file.flush()
+            os.fsync(file.fileno())
+        if long:
+            path.replace(self._path)
