@@ -13,7 +13,7 @@ from hardshoulder.core.display import CLEAR_FRAMES, Display
 from hardshoulder.core.notices import GAP_S, TEXT_KEYS, Board, text_key
 from hardshoulder.core.plan import DisplayPlan, Side
 from support.driven import DEAD, Driven, broken, driving
-from support.plain import plain_car
+from support.plain import plain_car, with_limits
 
 DISPLAY = DisplayPlan(
     "main", 0x3C0, 1.0, b"\x00", (("hazards-on", b"\x01"), ("hazard-button", b"\x02"), ("stopped", b"\x03")), None, None
@@ -213,3 +213,14 @@ def test_a_display_says_what_hazards_cannot() -> None:
     driven = broken(replace(PLAN, hazard=replace(PLAN.hazard, command=None)), **DEAD)
     assert driven.incident.hazards in (HazardState.UNAVAILABLE, HazardState.DRIVERS)
     assert shown_by(driven)[:1] == [b"\x02"]
+
+
+def test_a_notice_whose_turn_comes_after_the_end_is_told_and_not_displayed() -> None:
+    quick = with_limits(PLAN, recovered_after_s=0.1, drove_on_after_s=0.1, closed_after_s=0.1, clear_after_s=0.1)
+    driven = broken(quick)
+    driven.say(engine_speed=2000.0, engine_running=True, drive_ready=True, drive_torque=300.0)
+    driven.run(1.5)
+    assert driven.responder.incident is None and driven.notices == ["hazards-on"]
+    driven.run(4)
+    assert driven.notices == ["hazards-on", "recovered"]
+    assert shown_by(driven) == [b"\x01", b"\x00"]

@@ -288,6 +288,19 @@ def test_a_refused_request_is_tried_again_when_it_breaks_again() -> None:
     assert driven.incident.hazards is HazardState.REQUESTED and len(driven.sent) > 1
 
 
+def test_her_press_ends_the_lease_and_is_told_to_the_fleet() -> None:
+    driven = broken(PLAN)
+    driven.run(3)
+    driven.say(hazard_switch=True, hazard_signaling=False)
+    driven.run(2)
+    assert driven.incident.hazards is HazardState.RELEASED
+    assert [entry.what for entry in driven.incident.timeline][-2:] == [
+        "the driver switched the hazards off", "hazards released",
+    ]  # fmt: skip
+    assert driven.sent[-1].at_s < driven.of(Lease)[-1].until_s < driven.now_s
+    assert [frame.data[1] >> 4 for frame in driven.sent][-3:] == [2, 2, 2]
+
+
 def test_a_refusal_without_an_incident_is_nothing() -> None:
     driven = driving(PLAN)
     assert driven.responder.hazards_refused(driven.now_s) == []

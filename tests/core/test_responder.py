@@ -5,18 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from hardshoulder.core.actions import (
-    Finding,
-    HazardState,
-    Health,
-    Lease,
-    Report,
-    ReportStatus,
-    State,
-    Transmit,
-    Use,
-    latest_frames,
-)
+from hardshoulder.core.actions import Finding, HazardState, Health, Lease, Report, ReportStatus, State, Transmit
 from hardshoulder.core.frame import Frame
 from hardshoulder.core.plan import CarPlan
 from hardshoulder.core.vocabulary import Vss
@@ -79,22 +68,6 @@ def test_hazard_frames_go_on_every_period_with_a_counter() -> None:
     counts = [frame.data[1] & 0x0F for frame in driven.sent]
     assert all((b - a) % 16 == 1 for a, b in pairwise(counts))
     assert {frame.data[1] >> 4 for frame in driven.sent} == {1}
-
-
-def test_of_the_frames_that_a_held_up_loop_missed_the_newest_goes_out() -> None:
-    driven = driving(PLAN)
-    stop_engine(driven)
-    driven.run(0.6)
-    driven.say(hazard_signaling=True)
-    driven.run(0.3)
-    counts = [frame.data[1] & 0x0F for frame in driven.sent]
-    missed = driven.responder.tick(driven.now_s + 0.42)
-    (late,) = [action for action in latest_frames(missed) if isinstance(action, Transmit) and action.use is Use.HAZARDS]
-    assert (late.frame.data[1] - counts[-1]) & 0x0F >= 4
-    following = next(a for a in driven.responder.tick(driven.now_s + 0.6) if isinstance(a, Transmit))
-    assert (following.frame.data[1] - late.frame.data[1]) & 0x0F == 1, "and the next one follows it"
-    others = [action for action in missed if not isinstance(action, Transmit)]
-    assert [action for action in latest_frames(missed) if not isinstance(action, Transmit)] == others
 
 
 def test_lamps_that_are_seen_confirm() -> None:
