@@ -27,7 +27,7 @@ NODE_BUSES = {
 """Who is where in a car with two buses."""
 
 LOG_CHANNELS = {"main": "can0", POWERTRAIN: "can0", BODY: "can1"}
-_HAZARD_REQUEST = "HSR_HazardRequest"
+_SENT = frozenset({"HSR_HazardRequest", "HSR_Display"})
 _LEAN = frozenset({Vss.SPEED, Vss.ENGINE_SPEED, Vss.POWER_CONNECTED, Vss.PEDAL_POSITION})
 
 
@@ -64,20 +64,20 @@ def _whole(_profile: dict[str, Any]) -> None:
 
 def _two_buses(profile: dict[str, Any]) -> None:
     profile["bus"] = [{"name": name, "log_channels": [LOG_CHANNELS[name]]} for name in (POWERTRAIN, BODY)]
-    names = {_HAZARD_REQUEST, *(keys["message"] for keys in profile["signals"].values())}
+    names = {*_SENT, *(keys["message"] for keys in profile["signals"].values())}
     for name in sorted(names):
         profile["messages"].setdefault(name, {})["bus"] = NODE_BUSES[name.partition("_")[0]]
 
 
 def _lean(profile: dict[str, Any]) -> None:
     profile["signals"] = {vss: keys for vss, keys in profile["signals"].items() if vss in _LEAN}
-    names = {_HAZARD_REQUEST, *(keys["message"] for keys in profile["signals"].values())}
+    names = {*_SENT, *(keys["message"] for keys in profile["signals"].values())}
     profile["messages"] = {name: keys for name, keys in profile["messages"].items() if name in names}
     profile["hazard"]["readback"] = "none"
 
 
 def _unprotected(profile: dict[str, Any]) -> None:
-    profile["messages"] = {_HAZARD_REQUEST: profile["messages"][_HAZARD_REQUEST]}
+    profile["messages"] = {name: keys for name, keys in profile["messages"].items() if name in _SENT}
 
 
 @cache

@@ -19,8 +19,9 @@ _WORDS_IN_ORDER = {
     Vss.POWER_STATE: ("UNDEFINED", "LOCK", "OFF", "ACC", "ON", "START"),
     Vss.IGNITION_SWITCH: ("UNDEFINED", "LOCK", "OFF", "ACC", "ON", "START"),
     Vss.SELECTED_GEAR: ("PARK", "REVERSE", "NEUTRAL", "DRIVE"),
+    Vss.INDICATOR_STALK: ("RIGHT", "NEUTRAL", "LEFT"),
 }
-assert all(set(words) == STATES[vss] for vss, words in _WORDS_IN_ORDER.items()), "every state has its step"
+assert {vss: frozenset(words) for vss, words in _WORDS_IN_ORDER.items()} == STATES, "every state has its step"
 _PANELS = (
     Unit.KPH, Unit.RPM, Vss.PEDAL_POSITION, Unit.NEWTON_METRE, Unit.VOLT, Unit.PERCENT, Vss.LATITUDE, Vss.LONGITUDE,
     Vss.HEADING, Unit.DEGREE,
