@@ -19,7 +19,9 @@ def _run(config: Path) -> int:
     bundle = load_bundle(config)
     if (refusal := why_not_armed(config, bundle)) is not None:
         raise UserError(refusal)
-    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    # Of the libraries only what goes wrong; the car's own words from there on.
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
+    logging.getLogger("hardshoulder").setLevel(logging.INFO)
     Daemon(bundle).run()
     return 0
 

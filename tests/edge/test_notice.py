@@ -78,5 +78,8 @@ def test_programs_that_hang_do_not_pile_up(tmp_path: Path, caplog: pytest.LogCap
     for _ in range(RUNNING_AT_MOST + 1):
         cabin.show(Notice.STOPPED)
     assert f"{RUNNING_AT_MOST} notice programs still run" in caplog.text
-    with gate.open("w") as release:
-        release.write("\n" * RUNNING_AT_MOST)
+    # Held open until the last of them has come to it: whoever comes to a closed gate waits for ever.
+    with gate.open("r+b", buffering=0) as release:
+        release.write(b"\n" * RUNNING_AT_MOST)
+        for process in cabin._running:
+            assert process.wait(timeout=30) == 0
