@@ -31,6 +31,13 @@ def image() -> Path:
     return BUILT / "lm3s6965evb.elf"
 
 
+def _connected(path: Path) -> socket.socket:
+    """The socket is there a moment before anybody listens on it."""
+    end = socket.socket(socket.AF_UNIX)
+    wait_until(lambda: end.connect_ex(str(path)) == 0, "the board is powered")
+    return end
+
+
 class EmulatedBoard:
     """A board that runs. device: its line to Linux, a pseudo-terminal; bus: what stands for its CAN controller."""
 
@@ -50,10 +57,9 @@ class EmulatedBoard:
             stdout=subprocess.DEVNULL,
             stderr=(self._folder / "qemu.log").open("wb"),
         )  # fmt: skip
-        wait_until(lambda: bus.exists() and qmp.exists(), "the board is powered")
-        self._bus = self._connect(bus)
+        self._bus = _connected(bus)
         self.bus = BusLine(self._bus)
-        self._qmp = self._connect(qmp)
+        self._qmp = _connected(qmp)
         self._answers = self._qmp.makefile("r")
         self._answers.readline()
         self._ask("qmp_capabilities")
@@ -64,11 +70,6 @@ class EmulatedBoard:
         self.button(down=True)
         self.button(down=False)
         return self
-
-    def _connect(self, path: Path) -> socket.socket:
-        end = socket.socket(socket.AF_UNIX)
-        end.connect(str(path))
-        return end
 
     def _ask(self, what: str, **arguments: Any) -> Any:
         self._qmp.sendall(json.dumps({"execute": what, "arguments": arguments}).encode() + b"\n")
