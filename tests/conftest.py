@@ -1,6 +1,7 @@
 """What all tests share: the folder of recordings and how hard hypothesis tries."""
 
 import os
+import signal
 from collections.abc import Generator
 from pathlib import Path
 
@@ -38,7 +39,12 @@ def update(request: pytest.FixtureRequest) -> bool:
 
 
 def pytest_configure() -> None:
-    """A misspelt folder must not look like one that was tested."""
+    """A misspelt folder must not look like one that was tested; and what is started here can be interrupted.
+
+    A shell makes its background jobs deaf to Ctrl-C, and they hand that on to every process they start.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     folder = drives_folder()
     if folder is not None and not folder.is_dir():
         pytest.exit(f"{DRIVES_VARIABLE} names no folder: {folder}", returncode=pytest.ExitCode.USAGE_ERROR)

@@ -199,6 +199,9 @@ def test_a_candidate_that_fails_leaves_lamps_and_alerts_as_they_are(
     wait_until(lambda: car.hazards, "the lamps flash")
     wait_until(lambda: bool(fleet.incidents()), "the alert is out")
     assert fleet.incidents()[0].data.ruleset == "1"
-    wait_until(lambda: shadows(fleet)[-1]["running"] is False, "the fleet knows that the trial is over")
+    wait_until(
+        lambda: [shadow["running"] for shadow in shadows(fleet)][-1:] == [False],
+        "the fleet knows that the trial is over",
+    )
     assert daemon.log().count("is let go") == 1
     assert daemon.stop() == 0

@@ -18,8 +18,8 @@ from typing import BinaryIO, Self
 
 from hardshoulder.errors import UserError
 
-DEADLINE_S = 20.0
-"""For anything that should happen soon."""
+DEADLINE_S = 60.0
+"""For anything that should happen soon; a machine may be busy with much else."""
 
 START_S = 60.0
 """For a process that begins on a busy machine: some have much to import."""

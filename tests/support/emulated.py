@@ -57,6 +57,14 @@ class EmulatedBoard:
             stdout=subprocess.DEVNULL,
             stderr=(self._folder / "qemu.log").open("wb"),
         )  # fmt: skip
+        try:
+            self._begin(bus, qmp)
+        except BaseException:
+            self._process.kill()
+            raise
+        return self
+
+    def _begin(self, bus: Path, qmp: Path) -> None:
         self._bus = _connected(bus)
         self.bus = BusLine(self._bus)
         self._qmp = _connected(qmp)
@@ -69,7 +77,6 @@ class EmulatedBoard:
         # The emulated pin reads as pressed until the button was once let go.
         self.button(down=True)
         self.button(down=False)
-        return self
 
     def _ask(self, what: str, **arguments: Any) -> Any:
         self._qmp.sendall(json.dumps({"execute": what, "arguments": arguments}).encode() + b"\n")
