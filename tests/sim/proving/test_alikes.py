@@ -16,7 +16,7 @@ from hardshoulder_sim.proving.case import Case, parse_case
 from hardshoulder_sim.proving.drives import BY_NAME, LOOK_ALIKES
 from hardshoulder_sim.proving.recorded import logged, mishaps, recorded_alikes
 from hardshoulder_sim.proving.variants import Variant
-from hardshoulder_sim.proving.verdict import judge, make_case
+from hardshoulder_sim.proving.verdict import Verdict, judge, make_case
 from hardshoulder_sim.recordings.logs import LogFrame
 from hardshoulder_sim.reference import database, reference_messages
 
@@ -166,6 +166,24 @@ def test_every_mishap_of_a_logger_is_drawn() -> None:
     assert names == {
         "hole", "clock-forward", "clock-backward", "clock-from-1970", "log-out-of-order", "log-doubled",
     }  # fmt: skip
+
+
+BY_LOGGERS = (
+    "begins-in-motion", "ends-in-motion", "hole", "clock-forward", "clock-backward", "clock-from-1970",
+    "log-out-of-order", "log-doubled",
+)  # fmt: skip
+
+
+@cache
+def judged_recording(index: int) -> Verdict:
+    return judge(f"6.recording.{index}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BY_LOGGERS)
+def test_the_core_reports_nothing_in_a_recording_with(name: str) -> None:
+    verdict = next(verdict for verdict in map(judged_recording, range(30)) if name in verdict.alikes)
+    assert verdict.false == ()
 
 
 @pytest.mark.slow
