@@ -1,8 +1,10 @@
 """Each look-alike really happens, and the core has nothing to report in it."""
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -211,3 +213,10 @@ def test_recordings_begin_and_mostly_end_in_motion_and_may_begin_in_1970() -> No
     case, lines = recording(early)
     assert lines[0][1].at_s < 1000.0 < 1e9 < lines[-1][1].at_s
     assert case.run.scenario.begin.value == "rolling"
+
+
+def test_the_document_says_of_each_why_nothing_opens() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "DETECTION.md").read_text(encoding="utf-8")
+    table = document.partition("| why nothing opens |")[2].partition("\n\n")[0]
+    named = [name for row in table.splitlines()[2:] for name in re.findall(r"`([a-z0-9-]+)`", row.split("|")[3])]
+    assert sorted(named) == sorted([*BY_NAME, *BY_LOGGERS])
