@@ -1,8 +1,10 @@
 """Each look-alike really happens, and the core has nothing to report in it."""
 
+import re
 from collections.abc import Callable, Sequence
 from functools import cache
 from itertools import pairwise
+from pathlib import Path
 
 import pytest
 
@@ -16,7 +18,7 @@ from hardshoulder_sim.proving.case import Case, parse_case
 from hardshoulder_sim.proving.drives import BY_NAME, LOOK_ALIKES
 from hardshoulder_sim.proving.recorded import logged, mishaps, recorded_alikes
 from hardshoulder_sim.proving.variants import Variant
-from hardshoulder_sim.proving.verdict import judge, make_case
+from hardshoulder_sim.proving.verdict import Verdict, judge, make_case
 from hardshoulder_sim.recordings.logs import LogFrame
 from hardshoulder_sim.reference import database, reference_messages
 
@@ -168,6 +170,24 @@ def test_every_mishap_of_a_logger_is_drawn() -> None:
     }  # fmt: skip
 
 
+BY_LOGGERS = (
+    "begins-in-motion", "ends-in-motion", "hole", "clock-forward", "clock-backward", "clock-from-1970",
+    "log-out-of-order", "log-doubled",
+)  # fmt: skip
+
+
+@cache
+def judged_recording(index: int) -> Verdict:
+    return judge(f"6.recording.{index}")
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", BY_LOGGERS)
+def test_the_core_reports_nothing_in_a_recording_with(name: str) -> None:
+    verdict = next(verdict for verdict in map(judged_recording, range(30)) if name in verdict.alikes)
+    assert verdict.false == ()
+
+
 @pytest.mark.slow
 def test_what_the_logger_did_stands_in_the_log() -> None:
     for index in range(4):
@@ -193,3 +213,10 @@ def test_recordings_begin_and_mostly_end_in_motion_and_may_begin_in_1970() -> No
     case, lines = recording(early)
     assert lines[0][1].at_s < 1000.0 < 1e9 < lines[-1][1].at_s
     assert case.run.scenario.begin.value == "rolling"
+
+
+def test_the_document_says_of_each_why_nothing_opens() -> None:
+    document = (Path(__file__).parents[3] / "docs" / "DETECTION.md").read_text(encoding="utf-8")
+    table = document.partition("| why nothing opens |")[2].partition("\n\n")[0]
+    named = [name for row in table.splitlines()[2:] for name in re.findall(r"`([a-z0-9-]+)`", row.split("|")[3])]
+    assert sorted(named) == sorted([*BY_NAME, *BY_LOGGERS])
