@@ -99,6 +99,7 @@ def make_status_event(of: ReportStatus) -> wire.StatusEvent:
         invalid_frames={"checksum": 3},
         outbox_depth=2,
         storage_ok=False,
+        bus_errors={"body.bus-off": 1},
     )
 
 
@@ -187,7 +188,16 @@ def test_status_event_says_how_the_car_is() -> None:
     data = json.loads(wire.encode(make_status_event(status())))["data"]
     assert data["buses"] == {"powertrain": "up", "body": "down"}
     assert data["invalid_frames"] == {"checksum": 3}
+    assert data["bus_errors"] == {"body.bus-off": 1}
     assert (data["outbox_depth"], data["storage_ok"], data["clock_trusted"]) == (2, False, False)
+
+
+def test_a_status_of_a_car_from_before_bus_errors_is_read() -> None:
+    whole = json.loads(wire.encode(make_status_event(status())))
+    del whole["data"]["bus_errors"]
+    event = wire.parse_event(json.dumps(whole).encode())
+    assert isinstance(event, wire.StatusEvent)
+    assert event.data.bus_errors == {}
 
 
 def test_a_car_that_only_monitors_says_so() -> None:

@@ -239,7 +239,8 @@ class Daemon:
                 status.state, status.health, status.missing, self._responder.senses.motion_kph(now_s), now_s
             )
             faults = {f"{name}.{fault.value}": n for (name, fault), n in self._responder.decoder.faults.items()}
-            self._courier.submit(StatusReport(current, self._links.up, faults, self._trial.status))
+            errors = dict(self._links.errors)
+            self._courier.submit(StatusReport(current, self._links.up, faults, self._trial.status, errors))
 
     _handlers: dict[type, Callable[..., None]] = {  # noqa: RUF012 - a table of methods, never changed
         Lease: _on_lease,

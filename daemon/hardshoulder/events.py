@@ -134,8 +134,11 @@ def status_event(
     outbox_depth: int,
     storage_ok: bool,
     shadow: ShadowStatus | None = None,
+    bus_errors: Mapping[str, int] | None = None,
 ) -> StatusEvent:
-    """The event that tells how the car is. buses: which are up; invalid_frames: counted by reason."""
+    """The event that tells how the car is. buses: which are up; invalid_frames: counted by reason; bus_errors: what CAN
+    controllers reported, as `bus.kind`.
+    """
     data = StatusData(
         schema_version=1,
         vehicle=identity.vehicle,
@@ -154,6 +157,7 @@ def status_event(
         software=identity.software,
         ruleset=identity.ruleset,
         shadow=None if shadow is None else _shadow(shadow, wall_time),
+        bus_errors=dict(bus_errors or {}),
     )
     return _status_event(identity, data, wall_time(status.at_s))
 

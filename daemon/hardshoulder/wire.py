@@ -168,7 +168,8 @@ class ShadowData(_Sent):
 class StatusData(_Sent):
     """What the car does and how much the daemon sees; retained, the newest counts.
 
-    `shadow` is null where no candidate ruleset is configured.
+    `shadow` is null where no candidate ruleset is configured. `bus_errors` counts what CAN controllers reported since
+    the daemon started, as `bus.kind` (bus-off, error-passive, ack, …); a car older than this field leaves it out.
     """
 
     schema_version: Literal[1]
@@ -188,6 +189,7 @@ class StatusData(_Sent):
     software: str
     ruleset: str = ""
     shadow: ShadowData | None = None
+    bus_errors: dict[str, Count] = Field(default_factory=dict)
 
 
 class PresenceData(_Sent):

@@ -1,22 +1,19 @@
 """CAN buses by URL: what the kernel, a serial adapter or python-can give, as frames.
 
-`socketcan:can0`          a raw socket with a kernel filter for the wanted ids
+`socketcan:can0`          a raw socket with a kernel filter for the wanted ids (edge/socketcan.py)
 `slcan:/dev/ttyACM0`      a serial adapter (CANable, USBtin), through python-can
 `bridge:/dev/ttyS1@921600` the vehicle's microcontroller on a serial port (edge/bridge_bus.py)
 `<interface>:<channel>`   any other interface of python-can, by its name there
 """
 
 import contextlib
-import errno
 import os
-import socket
-import struct
 import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Protocol
 
-from hardshoulder.core.frame import EXTENDED, EXTENDED_ID_MAX, STANDARD_ID_MAX, Frame
+from hardshoulder.core.frame import EXTENDED, EXTENDED_ID_MAX, Frame
 from hardshoulder.edge.echo import Echoes
 
 if TYPE_CHECKING:
@@ -48,84 +45,6 @@ class Bus(Protocol):
 
     def close(self) -> None:
         """Gives the bus back."""
-
-
-# linux/can.h: struct can_frame, struct canfd_frame and the flags in can_id.
-_CAN_FRAME = struct.Struct("=IB3x8s")
-_FD_SIZE, _CLASSIC_SIZE = 72, 16
-_RTR_FLAG, _ERR_FLAG = 0x4000_0000, 0x2000_0000
-_FILTER_LIMIT = 512  # CAN_RAW_FILTER_MAX
-
-
-class SocketCanBus:
-    """A raw AF_CAN socket. Frames nobody wants never leave the kernel."""
-
-    def __init__(self, name: str, channel: str, ids: frozenset[int]) -> None:
-        self.name = name
-        self._channel = channel
-        self._wanted = ids
-        try:
-            self._socket = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
-        except OSError as error:
-            raise BusError(
-                f"bus {name}: this kernel has no CAN sockets ({error.strerror}); load the module can_raw"
-            ) from None
-        try:
-            self._socket.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FILTER, self._filters())
-            self._socket.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_FD_FRAMES, 1)
-            # The kernel's default, said aloud: what is heard on an id of ours is then another sender's.
-            self._socket.setsockopt(socket.SOL_CAN_RAW, socket.CAN_RAW_RECV_OWN_MSGS, 0)
-            self._socket.bind((channel,))
-            self._socket.setblocking(False)
-            # The kernel binds to an interface that is down and keeps the complaint for later.
-            if pending := self._socket.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR):
-                raise OSError(pending, os.strerror(pending))
-        except OSError as error:
-            self._socket.close()
-            raise BusError(f"bus {name}: cannot open CAN interface {channel}: {error.strerror}") from None
-
-    def _filters(self) -> bytes:
-        if len(self._wanted) > _FILTER_LIMIT:
-            return struct.pack("=II", 0, 0)  # everything; `receive_ready` sorts out
-        whole = EXTENDED | _RTR_FLAG
-        pairs = (
-            (can_id, whole | (EXTENDED_ID_MAX if can_id & EXTENDED else STANDARD_ID_MAX)) for can_id in self._wanted
-        )
-        return b"".join(struct.pack("=II", *pair) for pair in sorted(pairs))
-
-    def fileno(self) -> int:
-        return self._socket.fileno()
-
-    def receive_ready(self) -> list[Frame]:
-        frames: list[Frame] = []
-        with contextlib.suppress(BlockingIOError):
-            while len(frames) < RECEIVE_AT_ONCE:
-                raw = self._receive()
-                can_id = int.from_bytes(raw[:4], "little")
-                if can_id in self._wanted:
-                    frames.append(Frame(time.monotonic(), self.name, can_id, raw[8 : 8 + raw[4]]))
-        return frames
-
-    def _receive(self) -> bytes:
-        try:
-            return self._socket.recv(_FD_SIZE)
-        except BlockingIOError:
-            raise
-        except OSError as error:
-            raise BusError(f"bus {self.name}: {self._channel}: {error.strerror}") from None
-
-    def send(self, frame: Frame) -> None:
-        assert len(frame.data) <= 8, "hazard frames are classic CAN"
-        raw = _CAN_FRAME.pack(frame.can_id, len(frame.data), frame.data)
-        try:
-            self._socket.send(raw)
-        except OSError as error:
-            if error.errno != errno.ENOBUFS:
-                raise BusError(f"bus {self.name}: {self._channel}: cannot send: {error.strerror}") from None
-            # A full queue is a busy bus and not a lost one; the next period tries again.
-
-    def close(self) -> None:
-        self._socket.close()
 
 
 class PythonCanBus:
@@ -277,7 +196,9 @@ def open_bus(name: str, url: str, ids: frozenset[int], bitrate: int | None = Non
     """
     interface, channel = split_url(url)
     if interface == "socketcan":
-        return SocketCanBus(name, channel, ids)
+        from hardshoulder.edge.socketcan import open_socketcan  # it needs what stands above
+
+        return open_socketcan(name, channel, ids)
     if interface == "bridge":
         from hardshoulder.edge.bridge_bus import BridgeBus  # on demand: few cars have one
 

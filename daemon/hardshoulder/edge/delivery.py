@@ -195,6 +195,7 @@ class Delivery:
             outbox_depth=self._storage.depth(),
             storage_ok=storage_ok,
             shadow=report.shadow,
+            bus_errors=report.bus_errors,
         )
         return encode(event)
 

@@ -2,10 +2,12 @@
 
 import logging
 import selectors
+from collections import Counter as Tally
 from dataclasses import dataclass
 
 from hardshoulder.core.frame import Frame
 from hardshoulder.edge.bus import Bus, BusError, open_bus
+from hardshoulder.edge.can_errors import BUS_OFF, ReportingBus
 from hardshoulder.edge.tended import TendedBus, Wish
 from hardshoulder.settings import BusSettings
 
@@ -31,6 +33,8 @@ class Links:
 
     def __init__(self, settings: tuple[BusSettings, ...], wanted: frozenset[tuple[str, int]]) -> None:
         self.selector = selectors.DefaultSelector()
+        self.errors: Tally[str] = Tally()
+        """What the controllers reported since the start, as `bus.kind`; a bus that is opened again goes on counting."""
         self._lost: list[str] = []
         self._links = {
             entry.name: _Link(entry, frozenset(can_id for bus, can_id in wanted if bus == entry.name))
@@ -59,8 +63,13 @@ class Links:
         self._note_up(link)
 
     def _note_up(self, link: _Link) -> None:
-        """A bus with a microcontroller behind it is up when that has answered, and down while it has to answer anew."""
+        """A bus with a microcontroller behind it is up when that has answered, and down while it has to answer anew.
+
+        One whose controller went off the bus is down until something is heard on it again.
+        """
         up = not isinstance(link.bus, TendedBus) or link.bus.ready
+        if isinstance(link.bus, ReportingBus):
+            up = not link.bus.off
         if up and not link.up:
             link.complaint = ""
             log.info("bus=%s state=up url=%s", link.settings.name, link.settings.url)
@@ -93,10 +102,25 @@ class Links:
         if link.bus is None:
             return []
         try:
-            return link.bus.receive_ready()
+            frames = link.bus.receive_ready()
         except BusError as error:
             self._lose(link, error, now_s)
             return []
+        if isinstance(link.bus, ReportingBus):
+            self._count(link, link.bus.take_errors())
+        return frames
+
+    def _count(self, link: _Link, kinds: list[str]) -> None:
+        """Error frames of a controller; one that left the bus is as good as a pulled plug."""
+        name = link.settings.name
+        self.errors.update(f"{name}.{kind}" for kind in kinds)
+        if BUS_OFF in kinds:
+            if link.up:
+                log.error("bus=%s state=bus-off: its controller has left the bus; nothing is heard or sent", name)
+            link.up = False
+            self._lost.append(name)
+        if not link.up:
+            self._note_up(link)
 
     def send(self, frame: Frame, now_s: float) -> bool:
         """Puts the frame on its bus; False when that bus is not there."""

@@ -3,7 +3,7 @@
 import threading
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from hardshoulder.core.actions import Report, ReportStatus
 from hardshoulder.core.shadow import ShadowStatus
@@ -16,13 +16,15 @@ class StatusReport:
     """The core's status and what only the edges know.
 
     buses: by name, whether the interface is up. invalid_frames: how many were refused, by reason.
-    shadow: how a candidate ruleset does; None where none is configured.
+    shadow: how a candidate ruleset does; None where none is configured. bus_errors: what CAN controllers reported,
+    as `bus.kind`.
     """
 
     status: ReportStatus
     buses: Mapping[str, bool]
     invalid_frames: Mapping[str, int]
     shadow: ShadowStatus | None = None
+    bus_errors: Mapping[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
