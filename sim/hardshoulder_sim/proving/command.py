@@ -47,9 +47,12 @@ def _hours(text: str) -> float:
 def run(options: argparse.Namespace) -> int:
     """Exit status 0 whatever the figures say: they are for the reader to judge."""
     if options.case is not None:
+        if options.json is not None or options.report is not None:
+            raise UserError("evaluate: --case shows one case; its files come with --out, not with --json or --report")
         return _show(options.case, options.out)
     if options.out is not None:
         raise UserError("evaluate: --out writes one case; name it with --case")
+    _refuse_early(options)
     record = _record(options)
     if options.json == "-":
         print(json.dumps(record, indent=2))
@@ -65,6 +68,18 @@ def run(options: argparse.Namespace) -> int:
 
         _write(options.report, as_page(record))
     return 0
+
+
+def _refuse_early(options: argparse.Namespace) -> None:
+    """What would fail after hours fails now."""
+    files = [path for path in (options.report, Path(options.json or "-")) if path not in (None, Path("-"))]
+    for path in files:
+        if not path.parent.is_dir():
+            raise UserError(f"{path}: no such folder; cannot write there")
+    if len(files) != len(set(files)):
+        raise UserError(f"{files[0]}: --json and --report need a file each")
+    if options.drives is not None and not options.drives.is_dir():
+        raise UserError(f"{options.drives}: no such folder")
 
 
 def _record(options: argparse.Namespace) -> dict[str, object]:

@@ -62,8 +62,8 @@ def _alarm(alarm: Alarm) -> str:
 def write(name: str, out: Path) -> list[Path]:
     """The case as a candump log, with its profile (.toml) and its truth (.json) beside it; what was written."""
     case = make_case(parse_case(name))
-    stem = out.with_name(out.name.partition(".log")[0])
-    profile, sidecar = stem.with_suffix(".toml"), stem.with_suffix(".json")
+    stem = out.name.partition(".log")[0]
+    profile, sidecar = out.with_name(f"{stem}.toml"), out.with_name(f"{stem}.json")
     write_candump(out, _lines(case))
     profile.write_text(as_toml(variant_profile(case.car, case.variant)), encoding="utf-8")
     sidecar.write_text(json.dumps(truth_record(name), indent=2) + "\n", encoding="utf-8")

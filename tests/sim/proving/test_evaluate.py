@@ -265,6 +265,13 @@ def test_a_case_can_be_shown_written_and_replayed(
     assert log.read_bytes() == first
 
 
+@pytest.mark.slow
+def test_two_cases_with_dots_in_their_names_do_not_share_files(tmp_path: Path) -> None:
+    for case, log in (("5.fault.3", "5.fault.3.log"), ("5.fault.4", "5.fault.4.log"), ("5.fault.4", "case.toml")):
+        assert main(["evaluate", "--case", case, "--out", str(tmp_path / log)]) == 0
+    assert len(list(tmp_path.iterdir())) == 9
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
@@ -285,7 +292,11 @@ def test_an_impossible_number_is_refused(arguments: list[str], capsys: pytest.Ca
         (["--case", "nonsense"], "no case"),
         (["--out", "x.log"], "name it with --case"),
         (["--hours", "0", "--faults", "0", "--drives", "no-such-folder"], "no such folder"),
-        (["--hours", "0", "--faults", "0", "--json", "no-such-folder/x.json"], "cannot write"),
+        (["--hours", "99", "--json", "no-such-folder/x.json"], "cannot write"),
+        (["--hours", "99", "--report", "no-such-folder/x.html"], "cannot write"),
+        (["--hours", "99", "--drives", "no-such-folder"], "no such folder"),
+        (["--hours", "99", "--json", "x", "--report", "x"], "a file each"),
+        (["--case", "1.fault.1", "--json", "-"], "shows one case"),
     ],
 )
 def test_what_cannot_be_done_is_said(arguments: list[str], says: str, capsys: pytest.CaptureFixture[str]) -> None:
