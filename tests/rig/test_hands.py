@@ -64,7 +64,8 @@ def test_a_breakdown_is_answered_on_the_wire_with_rate_counter_and_crc(rig: Rig,
     steps = [(after - before) % modulo for before, after in pairwise(counts)]
     # An emulated machine on a busy host is late and leaves frames out; it never repeats a count and never hurries.
     assert 0 not in steps, counts
-    assert min(gaps_s) >= command.period_s / 2, gaps_s
+    assert min(gaps_s) >= command.period_s / 4, "no burst; the gate's half a period, and what a stamp wavers"
+    assert sum(gaps_s) >= 0.9 * command.period_s * len(gaps_s), gaps_s
     assert {data[1] >> 4 for data in payloads} == {1}
     # The kernel gave the daemon no frame of its own back: that would have been another sender.
     assert "another sender" not in daemon.log
