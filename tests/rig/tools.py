@@ -6,7 +6,18 @@ import subprocess
 from collections.abc import Sequence
 from pathlib import Path
 
-TOOLS = ("qemu-system-x86_64", "setpriv", "busybox", "cpio", "depmod", "modprobe", "ip", "candump", "cansend")
+TOOLS = (
+    "qemu-system-x86_64",
+    "setpriv",
+    "busybox",
+    "cpio",
+    "depmod",
+    "modprobe",
+    "ip",
+    "candump",
+    "cansend",
+    "canplayer",
+)
 
 # Debian keeps some of them where a plain user's PATH does not look.
 SEARCH_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
