@@ -75,7 +75,8 @@ def logged(case: Case, events: list[Mishap]) -> Iterator[tuple[float, LogFrame]]
     for frame in _frames(case):
         while waiting and waiting[0].at_s <= frame.at_s:
             event = waiting.pop(0)
-            shift_s += event.shift_s
+            # No clock is set to before 1970.
+            shift_s = max(shift_s + event.shift_s, -event.at_s)
             missing_s = max(missing_s, event.at_s + event.hole_s) if event.hole_s else missing_s
             swaps += event.frames if event.name == "log-out-of-order" else 0
             doubles += event.frames if event.name == "log-doubled" else 0

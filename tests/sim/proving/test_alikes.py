@@ -16,7 +16,7 @@ from hardshoulder_sim.physics.journey import Journey
 from hardshoulder_sim.physics.vehicle_spec import DriveReady, PowerMode
 from hardshoulder_sim.proving.case import Case, parse_case
 from hardshoulder_sim.proving.drives import BY_NAME, LOOK_ALIKES
-from hardshoulder_sim.proving.recorded import logged, mishaps, recorded_alikes
+from hardshoulder_sim.proving.recorded import Mishap, logged, mishaps, recorded_alikes
 from hardshoulder_sim.proving.variants import Variant
 from hardshoulder_sim.proving.verdict import Verdict, judge, make_case
 from hardshoulder_sim.recordings.logs import LogFrame
@@ -204,6 +204,15 @@ def test_what_the_logger_did_stands_in_the_log() -> None:
 
 
 @pytest.mark.slow
+def test_no_clock_is_set_to_before_1970() -> None:
+    """A clock that has not learnt the time yet, and is set back all the same."""
+    case = make_case(parse_case("4.recording.0"))
+    events = [Mishap("clock-backward", 5.0, shift_s=-60.0), Mishap("clock-from-1970", 8.0, shift_s=1e9)]
+    stamps = [line.at_s for _, line in logged(case, events)]
+    assert min(stamps) >= 0.0 and max(stamps) > 1e9
+    assert any(after < before for before, after in pairwise(stamps)), "set back"
+
+
 def test_recordings_begin_and_mostly_end_in_motion_and_may_begin_in_1970() -> None:
     cases = [make_case(parse_case(f"4.recording.{index}")) for index in range(20)]
     names = [alike.name for case in cases for alike in recorded_alikes(case)]
