@@ -27,6 +27,22 @@ def stage() -> Iterator[ExitStack]:
         yield stack
 
 
+def watched(stage: ExitStack, folder: Path, broker_port: int) -> DaemonProcess:
+    """An armed daemon on the car's line that knows that the car drives."""
+    config = write_config(folder, "reference-electric", broker_port, f"slcan:{folder / 'can0'}")
+    daemon = stage.enter_context(DaemonProcess(config))
+    wait_until(lambda: "state=driving" in daemon.log(), "the car is known to drive")
+    return daemon
+
+
+def on_the_road(stage: ExitStack, folder: Path) -> tuple[Fleet, LiveCar, DaemonProcess]:
+    """A fleet that acknowledges, a car that drives, and a daemon that watches it."""
+    broker = stage.enter_context(Broker(folder))
+    fleet = stage.enter_context(Fleet(broker.port, acknowledge=True))
+    car = stage.enter_context(LiveCar(folder / "can0", "electric"))
+    return fleet, car, watched(stage, folder, broker.port)
+
+
 @pytest.fixture
 def handlers() -> Iterator[None]:
     """A daemon that runs in this process takes the signals; they are given back."""
@@ -41,12 +57,7 @@ def handlers() -> Iterator[None]:
 def test_another_sender_on_the_hazard_id_is_said_and_nothing_is_sent_beside_it(
     stage: ExitStack, tmp_path: Path
 ) -> None:
-    broker = stage.enter_context(Broker(tmp_path))
-    fleet = stage.enter_context(Fleet(broker.port, acknowledge=True))
-    car = stage.enter_context(LiveCar(tmp_path / "can0", "electric"))
-    config = write_config(tmp_path, "reference-electric", broker.port, f"slcan:{tmp_path / 'can0'}")
-    daemon = stage.enter_context(DaemonProcess(config))
-    wait_until(lambda: "state=driving" in daemon.log(), "the car is known to drive")
+    fleet, car, daemon = on_the_road(stage, tmp_path)
     car.put(Frame(0.0, "main", 0x2A0, bytes.fromhex("0000000000000000")))
     wait_until(lambda: "another sender: bus=main frame=2A0#0000000000000000" in daemon.log(), "it is said")
     car.lose_drive()
@@ -60,12 +71,7 @@ def test_another_sender_on_the_hazard_id_is_said_and_nothing_is_sent_beside_it(
 
 @pytest.mark.slow
 def test_the_driver_switches_them_off_and_is_obeyed(stage: ExitStack, tmp_path: Path) -> None:
-    broker = stage.enter_context(Broker(tmp_path))
-    fleet = stage.enter_context(Fleet(broker.port, acknowledge=True))
-    car = stage.enter_context(LiveCar(tmp_path / "can0", "electric"))
-    config = write_config(tmp_path, "reference-electric", broker.port, f"slcan:{tmp_path / 'can0'}")
-    daemon = stage.enter_context(DaemonProcess(config))
-    wait_until(lambda: "state=driving" in daemon.log(), "the car is known to drive")
+    fleet, car, daemon = on_the_road(stage, tmp_path)
     car.lose_drive()
     wait_until(lambda: "hazards=confirmed" in daemon.log(), "the lamps are seen to flash")
     flashed_s = time.monotonic()
@@ -86,9 +92,7 @@ def test_a_crowded_line_keeps_no_lamp_dark(stage: ExitStack, tmp_path: Path) -> 
     """Five foreign frames after each of the car's own, through a serial line."""
     car = stage.enter_context(LiveCar(tmp_path / "can0", "electric"))
     car.crowd = tuple(Frame(0.0, "main", can_id, bytes(8)) for can_id in range(0x600, 0x605))
-    config = write_config(tmp_path, "reference-electric", 1, f"slcan:{tmp_path / 'can0'}")
-    daemon = stage.enter_context(DaemonProcess(config))
-    wait_until(lambda: "state=driving" in daemon.log(), "the car is known to drive")
+    daemon = watched(stage, tmp_path, 1)
     car.lose_drive()
     wait_until(lambda: "hazards=confirmed" in daemon.log(), "the lamps are seen to flash")
     assert car.hazards and set(car.requests) == {1}
@@ -97,12 +101,7 @@ def test_a_crowded_line_keeps_no_lamp_dark(stage: ExitStack, tmp_path: Path) -> 
 
 @pytest.mark.slow
 def test_a_daemon_that_is_killed_goes_on_with_its_incident(stage: ExitStack, tmp_path: Path) -> None:
-    broker = stage.enter_context(Broker(tmp_path))
-    fleet = stage.enter_context(Fleet(broker.port, acknowledge=True))
-    car = stage.enter_context(LiveCar(tmp_path / "can0", "electric"))
-    config = write_config(tmp_path, "reference-electric", broker.port, f"slcan:{tmp_path / 'can0'}")
-    daemon = stage.enter_context(DaemonProcess(config))
-    wait_until(lambda: "state=driving" in daemon.log(), "the car is known to drive")
+    fleet, car, daemon = on_the_road(stage, tmp_path)
     car.lose_drive()
     wait_until(lambda: any(e.data.hazards is HazardState.CONFIRMED for e in fleet.incidents()), "the fleet knows")
     kept = tmp_path / "storage" / "incident.journal"

@@ -144,14 +144,7 @@ class Daemon:
         for key, _ in self._links.selector.select(max(0.0, self._next_s(now_s) - now_s)):
             if key.data is not None:
                 for frame in self._links.receive(key.data, now_s):
-                    if self._permit.overhear(frame.bus, frame.can_id, now_s):
-                        text = _frame_text(frame)
-                        log.error(
-                            "another sender: bus=%s frame=%s; nothing of ours is sent on this id", frame.bus, text
-                        )
-                    actions = self._responder.receive(frame)
-                    self._perform(actions)
-                    self._trial.note(actions, frame)
+                    self._hear(frame, now_s)
         now_s = time.monotonic()
         lost = self._links.take_lost()
         for bus in lost:
@@ -165,12 +158,19 @@ class Daemon:
         if self._status is not None and now_s >= self._status_due_s:
             self._send_status(self._status, now_s)
 
+    def _hear(self, frame: Frame, now_s: float) -> None:
+        if self._permit.overhear(frame.bus, frame.can_id, now_s):
+            text = _frame_text(frame)
+            log.error("another sender: bus=%s frame=%s; nothing of ours is sent on this id", frame.bus, text)
+        self._decided(self._responder.receive(frame), frame)
+
     def _next_s(self, now_s: float) -> float:
         return min(self._responder.next_deadline(), self._links.next_retry_s(), now_s + IDLE_S)
 
-    def _decided(self, actions: list[Action]) -> None:
+    def _decided(self, actions: list[Action], frame: Frame | None = None) -> None:
+        """frame: what was heard, when it was that."""
         self._perform(actions)
-        self._trial.note(actions)
+        self._trial.note(actions, frame)
 
     def _perform(self, actions: list[Action]) -> None:
         for action in latest_frames(actions):
