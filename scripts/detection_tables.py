@@ -28,7 +28,7 @@ EVIDENCE: dict[Finding, str] = {
     ),
     Finding.DRIVE_NOT_READY: "the drive says that it cannot answer the pedal",
     Finding.NO_TORQUE: (
-        f"pedal above {T.no_drive_pedal_percent:g} % and less than {T.no_torque_below_nm:g} Nm for "
+        f"pedal above {T.no_drive_pedal_percent:g} % and less than {T.no_torque_below_nm:g} Nm, both of which move, for "
         f"{T.no_torque_hold_s:g} s, while the car loses {T.no_torque_loss_kph:g} km/h"
     ),
     Finding.BUS_SILENT: f"one bus silent for {T.bus_silent_after_s:g} s while another speaks, no drive known to live",

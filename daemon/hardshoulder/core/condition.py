@@ -6,9 +6,8 @@ Every answer has three values: yes, no, and None for "nobody knows".
 from collections.abc import Callable
 from math import inf
 
-from hardshoulder.core.hold import Hold
 from hardshoulder.core.motion import Motion
-from hardshoulder.core.pedal import RESTARTS_WITHIN_S, Slackening, Unanswered, WeakestCar
+from hardshoulder.core.pedal import RESTARTS_WITHIN_S, Foot, Slackening, Unanswered, WeakestCar
 from hardshoulder.core.plan import CarPlan, MessagePlan
 from hardshoulder.core.signals import Senses
 from hardshoulder.core.vocabulary import DRIVE_EVIDENCE, WHEELS, Propulsion, Value, Vss
@@ -19,9 +18,9 @@ SAME_SPEED_KPH = 3.0
 SLOWER_KPH = 0.5
 HILL_MARGIN_KPH = 3.0
 HILL_PEDAL_PERCENT = 10.0
-FLOORED_PERCENT = 95.0
 FRICTION_PERCENT = 35.0
 FRICTION_NM = -40.0
+DRIVEN_KPH = 3.6
 QUIET_AFTER_S = 0.8
 FALTERED_KPH = 1.0
 FALTERED_KPH_PER_S = 1.5
@@ -50,12 +49,13 @@ class Condition:
         self.drive_heard_kph: float | None = None
         self._bus_limits_s = {bus: self._bus_limit_s(bus) for bus in self.plan.buses}
         self._silence_s = inf
+        self._foot = Foot()
         self._pedal = Unanswered()
         self._torque = Unanswered()
         self._weakest = WeakestCar()
         self._slackens = Slackening()
         self._cut_off = Unanswered()
-        self._engine_ignores = Hold(RESTARTS_WITHIN_S)
+        self._engine_ignores = Unanswered()
         self._motion = Motion(senses)
         self._chores = {m.name: self._chores_of(m) for m in self.plan.messages}
 
@@ -85,8 +85,11 @@ class Condition:
             chore(at_s)
 
     def _note_pedal(self, at_s: float) -> None:
+        pedal = self.senses.number(Vss.PEDAL_POSITION, at_s)
         if self._pedal_is_back(at_s):
             self._forget_pedal()
+        if pedal is not None:
+            self._foot.update(pedal, at_s)
         speed_kph, asked = self.senses.motion_kph(at_s), self._asked_percent(at_s)
         pressed = asked >= self._limits.no_drive_pedal_percent and not self._motion.spins
         asks = asked >= HILL_PEDAL_PERCENT
@@ -94,11 +97,11 @@ class Condition:
         self._torque.update(pressed and self._gives_nothing(asked, at_s), at_s, speed_kph)
         cut_off = self.senses.truth(Vss.POWER_CONNECTED, at_s) is False
         self._cut_off.update(pressed and cut_off, at_s, speed_kph)
-        if self.senses.value(Vss.PEDAL_POSITION, at_s) is not None:
+        if pedal is not None:
             # A pedal that fell silent with the drive does not take back what it said before.
             self._slackens.update(pressed, at_s, speed_kph)
         self._weakest.update(asked if asks else None, at_s, speed_kph)
-        self._engine_ignores.update(asks and self.engine_turns(at_s) is False, at_s)
+        self._engine_ignores.update(asks and self.engine_turns(at_s) is False, at_s, speed_kph)
 
     def _pedal_is_back(self, at_s: float) -> bool:
         """Nobody knows what a pedal did while it was silent."""
@@ -118,14 +121,10 @@ class Condition:
     def _asked_percent(self, at_s: float) -> float:
         """How far the pedal is down, in a gear in which the car should answer; 0 where the brake explains it all."""
         pedal = self.senses.number(Vss.PEDAL_POSITION, at_s)
-        if pedal is None or self._pedal_hangs(at_s) or self.senses.truth(Vss.BRAKE_PRESSED, at_s) is True:
+        believed = self._foot.believed(at_s, self._limits.pedal_hangs_after_s)
+        if pedal is None or not believed or self.senses.truth(Vss.BRAKE_PRESSED, at_s) is True:
             return 0.0
         return 0.0 if self.senses.value(Vss.SELECTED_GEAR, at_s) in _UNDRIVEN_GEARS else pedal
-
-    def _pedal_hangs(self, at_s: float) -> bool:
-        """No foot is as still as a sensor that is stuck, unless it stands on the floor."""
-        pedal = self.senses.signals[Vss.PEDAL_POSITION]
-        return float(pedal.value) < FLOORED_PERCENT and at_s >= pedal.changed_s + self._limits.pedal_hangs_after_s
 
     def forget(self) -> None:
         """A hole in what we saw."""
@@ -134,11 +133,11 @@ class Condition:
         self._motion.forget()
 
     def _forget_pedal(self) -> None:
-        for unanswered in (self._pedal, self._torque, self._cut_off):
+        self._foot.forget()
+        for unanswered in (self._pedal, self._torque, self._cut_off, self._engine_ignores):
             unanswered.update(False, 0.0, None)
         self._slackens.update(False, 0.0, None)
         self._weakest.update(None, 0.0, None)
-        self._engine_ignores.update(False, 0.0)
 
     # What follows from it -------------------------------------------------------------------
 
@@ -198,10 +197,13 @@ class Condition:
     def engine_ignores_pedal(self, now_s: float) -> bool:
         """Whether the engine stands though the pedal has asked for longer than any start takes.
 
-        A hybrid may drive without it.
+        A hybrid may drive without it, and what gets faster is driven: then it is the engine's speed that is stuck.
         """
-        held = self._engine_ignores.update(self._engine_ignores.since_s is not None, now_s)
-        return held and self.plan.propulsion is Propulsion.COMBUSTION
+        speed_kph = self.senses.motion_kph(now_s)
+        if self.plan.propulsion is not Propulsion.COMBUSTION or speed_kph is None:
+            return False
+        lost_kph = self._engine_ignores.lost_kph(now_s, RESTARTS_WITHIN_S, speed_kph)
+        return lost_kph is not None and lost_kph >= -DRIVEN_KPH
 
     def engine_drives(self, now_s: float) -> bool:
         """Whether a hybrid's engine may drive the car without its battery: it turns, and the car answers the pedal."""
@@ -227,10 +229,19 @@ class Condition:
         return None if all(word is None for word in said) else False
 
     def no_torque(self, now_s: float) -> bool | None:
-        """The pedal is down, the drive gives no push, and the car gets slower."""
+        """The pedal is down, the drive gives no push, and the car gets slower.
+
+        Both have to move meanwhile, a pedal off the floor at least: where one does not, its sensor may be stuck.
+        """
+        since_s = self._torque.since_s
+        if since_s is not None and not (self._foot.moves_since(since_s) and self._torque_moved_s() > since_s):
+            return None if self.senses.value(Vss.DRIVE_TORQUE, now_s) is None else False
         return self._loses(
             self._torque, Vss.DRIVE_TORQUE, now_s, self._limits.no_torque_hold_s, self._limits.no_torque_loss_kph
         )
+
+    def _torque_moved_s(self) -> float:
+        return self.senses.signals[Vss.DRIVE_TORQUE].changed_s
 
     def no_drive(self, now_s: float) -> bool | None:
         """The pedal is down and the car gets slower all the same."""
