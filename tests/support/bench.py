@@ -26,7 +26,7 @@ class Bench:
             if not carried & named.keys():
                 continue
             self.senses.heard(message, at_s, believed=True)
-            self.car.heard(message, at_s)
+            self.car.silence.heard(message, at_s)
             for vss in sorted(carried & self.said.keys()):
                 self.senses.update(vss, self.said[vss], at_s)
             self.car.note(message, at_s)
