@@ -351,6 +351,42 @@ def test_a_doubt_ends_with_its_cause_and_with_a_hole() -> None:
     assert bench.car.moving_kph(12.0) == 60.0
 
 
+def behind_a_hole(**values: Value) -> Bench:
+    """A car that says this, is not seen for a while, and says it again at 20 s."""
+    bench = rolling(11.0, **values)
+    bench.senses.forget()
+    bench.car.forget()
+    said: dict[str, Value] = {"speed": 60.0, "selected_gear": "DRIVE", **values}
+    return bench.say(20.0, **said)
+
+
+@pytest.mark.parametrize("name", DOUBTS)
+def test_what_is_contradicted_behind_a_hole_has_been_so_all_the_time(name: str) -> None:
+    bench = behind_a_hole(**(WHEELS_KPH | {"gnss_speed": 60.0} | DOUBTS[name]))
+    assert bench.car.moving_kph(20.0) is None
+
+
+def test_behind_a_hole_wheels_wait_for_their_witnesses_for_a_while() -> None:
+    bench = behind_a_hole()
+    assert bench.car.moving_kph(20.0) is None
+    bench.say(20.1, **WHEELS_KPH)
+    assert bench.car.moving_kph(20.1) is None, "the satellites have not spoken"
+    assert bench.say(20.2, gnss_speed=60.0).car.moving_kph(20.2) == 60.0
+    alone = behind_a_hole()
+    alone.say(20.7, speed=60.0).say(21.4, speed=60.0)
+    assert alone.car.moving_kph(nextafter(21.5, 0.0)) is None
+    assert alone.car.next_silence(21.4) == 21.5
+    assert alone.car.moving_kph(21.5) == 60.0
+
+
+def test_what_is_contradicted_later_behind_a_hole_has_its_time_again() -> None:
+    bench = behind_a_hole(**WHEELS_KPH, gnss_speed=60.0)
+    for tenth in range(4, 40, 4):
+        bench.say(20.0 + tenth / 10, speed=60.0, selected_gear="PARK" if tenth >= 16 else "DRIVE", **WHEELS_KPH)
+    assert bench.car.moving_kph(nextafter(23.1, 0.0)) == 60.0
+    assert bench.car.moving_kph(23.1) is None
+
+
 def test_a_car_without_wheels_and_satellites_is_believed() -> None:
     plain = plain_car(only=frozenset({Vss.SPEED, Vss.ENGINE_SPEED}))
     bench = Bench(plain).say(10.0, speed=60.0).say(10.5, speed=60.0).say(12.0, speed=60.0)

@@ -164,17 +164,39 @@ def test_a_bus_of_slow_messages_may_be_silent_for_longer(cycle_s: float, limit_s
 @pytest.mark.parametrize("later_s", [0.0, 0.3, nextafter(10.5, 0.0) - 10.0, 0.5, 0.9])
 def test_buses_that_fall_asleep_together_are_no_witnesses(later_s: float) -> None:
     """The other has to have been heard well after the first fell silent."""
-    bench = Bench(on_second_bus(COMBUSTION, "Speed")).say(10.0, engine_speed=0.0).say(10.0 + later_s, speed=60.0)
+    both = Bench(on_second_bus(COMBUSTION, "Speed")).say(9.95, speed=60.0).say(9.95, engine_speed=0.0)
+    bench = both.say(10.0, engine_speed=0.0).say(10.0 + later_s, speed=60.0)
     assert bench.car.bus_silent(11.0) is (later_s >= 0.5 and later_s < 1.0)
-    first = Bench(on_second_bus(COMBUSTION, "Speed")).say(10.0, speed=60.0).say(10.0 + later_s, engine_speed=0.0)
+    both = Bench(on_second_bus(COMBUSTION, "Speed")).say(9.95, speed=60.0).say(9.95, engine_speed=0.0)
+    first = both.say(10.0, speed=60.0).say(10.0 + later_s, engine_speed=0.0)
     assert first.car.bus_silent(11.0) is (later_s >= 0.5), "whichever of them it is"
+
+
+@pytest.mark.parametrize("woken_s", [10.9, 11.0, 20.0])
+def test_a_bus_that_woke_before_the_other_is_no_witness(woken_s: float) -> None:
+    """Behind a gateway that was asleep they come back one after the other."""
+    both = Bench(on_second_bus(COMBUSTION, "Speed")).say(10.0, engine_speed=0.0).say(10.0, speed=60.0)
+    woken = both.say(woken_s, speed=60.0)
+    assert woken.car.bus_silent(max(woken_s, 11.0)) is (woken_s < 11.0)
+    later_s = woken_s + 0.9
+    assert woken.say(later_s, speed=60.0).car.bus_silent(later_s) is (woken_s < 11.0)
+
+
+def test_a_bus_is_a_witness_from_its_first_word_behind_a_hole_on() -> None:
+    bench = Bench(on_second_bus(COMBUSTION, "Speed")).say(10.0, engine_speed=0.0).say(10.0, speed=60.0)
+    bench.senses.forget()
+    bench.car.forget()
+    bench.say(10.4, engine_speed=0.0).say(10.5, speed=60.0).say(11.3, speed=60.0)
+    assert bench.car.bus_silent(11.4) is False, "it was not heard before the other fell silent"
+    bench.say(11.4, engine_speed=0.0).say(12.2, speed=60.0).say(12.4, speed=60.0)
+    assert bench.car.bus_silent(12.4) is True
 
 
 def test_one_witness_among_three_buses_is_enough() -> None:
     two = on_second_bus(COMBUSTION, "Speed", "Power")
     messages = tuple(replace(m, bus="chassis") if m.name == "Power" else m for m in two.messages)
     bench = Bench(replace(two, buses=("main", "body", "chassis"), messages=messages))
-    bench.say(10.0, engine_speed=0.0).say(10.0, power_state="ON").say(10.9, speed=60.0)
+    bench.say(10.0, speed=60.0).say(10.0, engine_speed=0.0).say(10.0, power_state="ON").say(10.9, speed=60.0)
     assert bench.car.bus_silent(11.0) is True
     assert bench.car.bus_silent(nextafter(11.0, 0.0)) is False
 

@@ -41,6 +41,8 @@ class Silence:
         )
         self._reset_s = max(plan.thresholds.drive_silent_after_s, self.drive_stale_s)
         self._bus_limits_s = {bus: self._bus_limit_s(bus) for bus in plan.buses}
+        self._bus_present_s = dict.fromkeys(plan.buses, -inf)
+        self._bus_back_s = dict.fromkeys(plan.buses, -inf)
         self._next_s = inf
 
     def _bus_limit_s(self, bus: str) -> float:
@@ -55,11 +57,19 @@ class Silence:
             self._drive_heard_kph = speed_kph = self._senses.motion_kph(at_s)
             self._heard_kph[message.name] = -inf if speed_kph is None else speed_kph
             self._next_s = min(self._next_s, at_s + self.drive_stale_s)
-        self._next_s = min(self._next_s, at_s + self._bus_limits_s[message.bus])
+        self._hear_bus(message.bus, at_s)
+
+    def _hear_bus(self, bus: str, at_s: float) -> None:
+        overdue_s = self._bus_present_s[bus] + self._bus_limits_s[bus]
+        if at_s >= overdue_s:
+            self._bus_back_s[bus] = at_s
+        self._bus_present_s[bus] = at_s
+        self._next_s = min(self._next_s, at_s + self._bus_limits_s[bus])
 
     def forget(self) -> None:
         """A hole in what we saw."""
         self._drive_heard_kph = None
+        self._bus_present_s = dict.fromkeys(self._bus_present_s, -inf)
 
     def drive_silent(self, now_s: float) -> bool | None:
         """Every message of the drive is overdue while the speed still comes in and does not rise.
@@ -123,15 +133,16 @@ class Silence:
         """One bus fell silent while another still speaks.
 
         The other bus is the independent witness that we are not merely deaf: with a single bus nobody can
-        tell a dead car from a pulled plug, and the daemon reports itself blind instead. It has to have been
-        heard well after the other fell silent: buses that fall asleep together are no witnesses.
+        tell a dead car from a pulled plug, and the daemon reports itself blind instead. It has to have been heard
+        before and well after the other fell silent, without a silence of its own: buses that fall asleep together, or
+        wake one after the other, are no witnesses.
         """
         heard = {bus: at_s for bus, at_s in self._senses.bus_heard_s.items() if at_s > -inf}
         if len(heard) < 2:
             return None
         silent = {bus: at_s for bus, at_s in heard.items() if now_s >= at_s + self._bus_limits_s[bus]}
         return any(
-            at_s >= fell_silent_s + self._bus_limits_s[bus] / 2
+            at_s >= fell_silent_s + self._bus_limits_s[bus] / 2 and self._bus_back_s[other] <= fell_silent_s
             for bus, fell_silent_s in silent.items()
             for other, at_s in heard.items()
             if other not in silent
