@@ -117,6 +117,35 @@ def test_what_plunged_once_is_explained_while_the_pedal_is_down(kph: float, brak
     assert car.faster_kph(kph - 20.0) != 0.0, "asked anew"
 
 
+@pytest.mark.parametrize(("step_kph", "explained"), [(6.4, False), (6.6, True), (-6.4, False), (-6.6, True)])
+def test_a_speed_that_steps_as_no_car_does_explains_the_rest(step_kph: float, explained: bool) -> None:
+    """In a tenth of a second a car loses or wins 0.8 m/s at most, and 1 m/s are given away; it was asked for 9 s."""
+    car = WeakestCar()
+    for number in range(91):
+        car.update(25.0, 10.0 + number / 10, 60.0 - number / 10)
+    car.update(25.0, 19.1, 51.0 - step_kph)
+    car.update(25.0, 19.2, 51.0)
+    assert (car.faster_kph(0.0) == 0.0) is explained
+
+
+def behind(*kph: float) -> WeakestCar:
+    """Asked from 50 km/h on, with so little that it gets slower by 3.3 km/h a second; told these, a tenth apart."""
+    car = WeakestCar()
+    for number, speed_kph in enumerate((50.0, *kph)):
+        car.update(10.0, 10.0 + number / 10, speed_kph)
+    return car
+
+
+def test_it_is_faster_when_it_has_been_so_for_a_while() -> None:
+    slow = behind(47.0, 45.0, 44.0, 43.0, 43.0, 43.0)
+    assert slow.faster_kph(43.0) >= 3.0
+    assert slow.is_faster(10.49, 43.0) is False, "behind since the second word"
+    assert slow.is_faster(10.51, 43.0) is True
+    assert slow.is_faster(10.51, 46.0) is False, "and is not now"
+    trembling = behind(47.0, 45.0, 44.0, 43.0, 48.0, 43.0, 43.0)
+    assert trembling.is_faster(10.8, 43.0) is False
+
+
 # The foot -----------------------------------------------------------------------------------
 
 

@@ -13,7 +13,6 @@ from hardshoulder.core.silence import Silence
 from hardshoulder.core.vocabulary import WHEELS, Propulsion, Vss
 from hardshoulder.core.words import Words
 
-HILL_MARGIN_KPH = 3.0
 HILL_PEDAL_PERCENT = 10.0
 FRICTION_PERCENT = 35.0
 FRICTION_NM = -40.0
@@ -183,7 +182,7 @@ class Condition(Words):
     def on_no_hill(self, now_s: float) -> bool:
         """Whether the car has become slower than the weakest car on the steepest road, its pedal pressed so far."""
         speed_kph = self.senses.motion_kph(now_s)
-        return speed_kph is not None and self._weakest.faster_kph(speed_kph) >= HILL_MARGIN_KPH
+        return speed_kph is not None and self._weakest.is_faster(now_s, speed_kph)
 
     def bus_silent(self, now_s: float) -> bool | None:
         """One bus fell silent while another still speaks, and no drive is known to live."""

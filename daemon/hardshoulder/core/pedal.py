@@ -24,6 +24,9 @@ _STEEPEST = 0.08
 _GRAVITY_MPS2 = 9.81
 _CRAWL_MPS = 1.0
 _HARDEST_MPS2 = 3.0
+_STEPS_MPS2 = 8.0
+_BEHIND_KPH = 3.0
+_BEHIND_FOR_S = 0.3
 _KPH_PER_MPS = 3.6
 _STEP_S = 0.1
 
@@ -134,31 +137,41 @@ class WeakestCar:
 
     A laden small car, 45 kW at the wheels and 1,800 kg, with the shape of a van, on a rise of 8 %: what is slower
     than that is not on a hill. What got slower than any car does without its brakes was braked, or its wheels grip
-    again; what got faster first was driven, or its wheels spun. Either explains all that follows while the pedal is
-    down.
+    again; what got faster first was driven, or its wheels spun; what steps as no car does was said by a sensor that
+    trembles, or hung. Each explains all that follows while the pedal is down.
     """
 
-    __slots__ = ("_asked_s", "_at_s", "_braked", "_from_mps", "_mps", "_rose")
+    __slots__ = ("_asked_s", "_at_s", "_behind_s", "_explained", "_from_mps", "_last_mps", "_mps")
 
     def __init__(self) -> None:
         self._asked_s: float | None = None
         self._at_s = 0.0
-        self._mps = self._from_mps = 0.0
-        self._braked = self._rose = False
+        self._mps = self._from_mps = self._last_mps = 0.0
+        self._explained = False
+        self._behind_s: float | None = None
 
     def update(self, asked_percent: float | None, at_s: float, speed_kph: float | None) -> None:
         """Takes the pedal (None: it does not ask for drive) and the car's speed."""
         if asked_percent is None or speed_kph is None:
             self._asked_s = None
         elif self._asked_s is None:
-            self._asked_s, self._braked, self._rose = at_s, False, False
-            self._mps = self._from_mps = speed_kph / _KPH_PER_MPS
+            self._asked_s, self._explained = at_s, False
+            self._mps = self._from_mps = self._last_mps = speed_kph / _KPH_PER_MPS
         else:
             answered = at_s >= self._asked_s + ANSWERS_WITHIN_S
             self._drive(_WEAKEST_W_PER_KG * asked_percent / 100.0 if answered else 0.0, at_s - self._at_s)
-            self._rose = self._rose or speed_kph / _KPH_PER_MPS > self._from_mps + _CRAWL_MPS
-            self._braked = self._braked or self._plunges(speed_kph, at_s)
+            mps = speed_kph / _KPH_PER_MPS
+            rose, steps = mps > self._from_mps + _CRAWL_MPS, self._steps(mps, at_s)
+            self._explained = self._explained or rose or steps or self._plunges(mps, at_s)
+            self._last_mps = mps
         self._at_s = at_s
+        self._note_behind(speed_kph, at_s)
+
+    def _note_behind(self, speed_kph: float | None, at_s: float) -> None:
+        if speed_kph is None or self.faster_kph(speed_kph) < _BEHIND_KPH:
+            self._behind_s = None
+        elif self._behind_s is None:
+            self._behind_s = at_s
 
     def _drive(self, power_w_per_kg: float, seconds: float) -> None:
         """In steps that a car asked once a second cannot make longer: one long step would make it too fast."""
@@ -169,12 +182,21 @@ class WeakestCar:
             # It never has to get faster: how quickly a car sets off is its driver's and its gearbox's affair.
             self._mps = min(self._from_mps, max(0.0, self._mps + (push_mps2 - against_mps2) * seconds / steps))
 
-    def _plunges(self, speed_kph: float, at_s: float) -> bool:
+    def _plunges(self, mps: float, at_s: float) -> bool:
         assert self._asked_s is not None, "asked before"
-        return speed_kph / _KPH_PER_MPS < self._from_mps - _HARDEST_MPS2 * (at_s - self._asked_s) - _CRAWL_MPS
+        return mps < self._from_mps - _HARDEST_MPS2 * (at_s - self._asked_s) - _CRAWL_MPS
+
+    def _steps(self, mps: float, at_s: float) -> bool:
+        return abs(mps - self._last_mps) > _STEPS_MPS2 * (at_s - self._at_s) + _CRAWL_MPS
 
     def faster_kph(self, speed_kph: float) -> float:
         """By how much that car would be faster than this one; 0 where something else explains how slow it is."""
-        if self._asked_s is None or self._rose or self._braked or self._plunges(speed_kph, self._at_s):
+        if self._asked_s is None or self._explained or self._plunges(speed_kph / _KPH_PER_MPS, self._at_s):
             return 0.0
         return self._mps * _KPH_PER_MPS - speed_kph
+
+    def is_faster(self, now_s: float, speed_kph: float) -> bool:
+        """Whether it would be clearly faster, and has been for a while: a speed that trembles is not slow."""
+        since_s = self._behind_s
+        lasts = since_s is not None and now_s >= since_s + _BEHIND_FOR_S
+        return lasts and self.faster_kph(speed_kph) >= _BEHIND_KPH
