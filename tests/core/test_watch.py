@@ -5,40 +5,14 @@ from math import inf, nextafter
 import pytest
 
 from hardshoulder.core.actions import Finding
-from hardshoulder.core.plan import CarPlan
-from hardshoulder.core.rules import Rules, Watch
-from hardshoulder.core.vocabulary import Propulsion, Value, Vss
-from support.bench import Bench
+from hardshoulder.core.vocabulary import Propulsion, Vss
 from support.cars import KINDS
+from support.judge import Judge
 from support.plain import plain_car, unprotected, with_limits
 
 COMBUSTION, HYBRID, ELECTRIC = (plain_car(propulsion) for propulsion in Propulsion)
 
 AIRBAG = plain_car(only=frozenset({Vss.SPEED, Vss.AIRBAG_DEPLOYED}))
-
-
-class Judge:
-    """A car at 60 km/h on the bench, with its rules."""
-
-    def __init__(self, plan: CarPlan, kph: float = 60.0) -> None:
-        mapped = {signal.vss for message in plan.messages for signal in message.signals}
-        self.bench = Bench(plan).say(9.0, speed=kph)
-        self.bench.say(9.0, **{name: value for name, value in HEALTHY.items() if Vss[name.upper()] in mapped}).keep(9.9)
-        self.rules = Rules(self.bench.car)
-
-    def say(self, at_s: float, **values: Value) -> "Judge":
-        self.bench.say(at_s, **values)
-        self.rules.on_readings(tuple(Vss[name.upper()] for name in values), at_s)
-        return self
-
-    def watch(self, finding: Finding) -> Watch:
-        return next(watch for watch in self.rules.watches if watch.rule.finding is finding)
-
-
-HEALTHY: dict[str, Value] = {
-    "airbag_deployed": False, "overheated": False, "engine_speed": 900.0, "drive_torque": 0.0, "power_connected": True,
-    "power_state": "ON", "supply_voltage": 14.0, "limp_home": False, "malfunction": False,
-}  # fmt: skip
 
 
 def test_a_crash_takes_two_words_at_two_times() -> None:
