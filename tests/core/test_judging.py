@@ -162,6 +162,6 @@ def test_two_that_fell_silent_are_one_witness_from_the_moment_at_which_both_are_
         judge.say(10.0 + quarter / 4, drive_ready=False).say(10.0 + quarter / 4, overheated=True)
     assert [watch.weight(11.0) for watch in judge.rules.active] == [0.6, 0.4]
     assert judge.rules.conclusive(11.0) and judge.rules.conclusive(nextafter(11.5, 0.0))
-    assert not judge.rules.conclusive(11.5)
+    assert not judge.rules.conclusive(11.5) and not judge.rules.conclusive(60.0)
     judge.bench.say(11.25, overheated=True)
     assert judge.rules.conclusive(11.5), "one of them is still heard"
