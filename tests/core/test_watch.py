@@ -19,8 +19,8 @@ def test_a_crash_takes_two_words_at_two_times() -> None:
     judge = Judge(COMBUSTION).say(10.0, airbag_deployed=True)
     crash = judge.watch(Finding.CRASH)
     assert (judge.rules.busy, crash.active, crash.samples) == ([crash], False, 1)
-    judge.say(10.0, airbag_deployed=True)
-    assert (crash.active, crash.samples) == (False, 1), "doubled on the way"
+    judge.say(float("10.0"), airbag_deployed=True)
+    assert (crash.active, crash.samples) == (False, 1), "doubled on the way, and stamped anew with the same time"
     judge.say(10.1, airbag_deployed=True)
     assert (crash.source, judge.rules.active, judge.rules.conclusive(10.1)) == ("Crash", [crash], True)
 
@@ -133,11 +133,13 @@ def test_the_leading_finding_weighs_something_by_itself() -> None:
 
 
 def test_half_a_weight_is_something() -> None:
-    judge = Judge(COMBUSTION)
+    judge = Judge(HYBRID)
     judge.bench.say(9.9, drive_torque=300.0)
-    judge.say(10.0, engine_speed=0.0).say(10.3, engine_speed=0.0)
+    for at_s in (10.0, 10.3):
+        judge.say(at_s, engine_speed=0.0).say(at_s, drive_ready=False)
+    assert [watch.weight(10.3) for watch in judge.rules.active] == [0.2, 0.5]
     leading = judge.rules.leading(10.3)
-    assert leading is not None and leading.weight(10.3) == 0.5 and leading.rule.finding is Finding.ENGINE_STOPPED
+    assert leading is not None and leading.rule.finding is Finding.DRIVE_NOT_READY
 
 
 def test_a_reset_forgets_everything() -> None:
