@@ -5,11 +5,9 @@ from math import inf, nextafter
 import pytest
 
 from hardshoulder.core.actions import Finding
-from hardshoulder.core.plan import CarPlan
-from hardshoulder.core.rules import Rules, Watch
-from hardshoulder.core.vocabulary import Propulsion, Value, Vss
-from support.bench import Bench
+from hardshoulder.core.vocabulary import Propulsion, Vss
 from support.cars import KINDS
+from support.judge import Judge
 from support.plain import plain_car, unprotected, with_limits
 
 COMBUSTION, HYBRID, ELECTRIC = (plain_car(propulsion) for propulsion in Propulsion)
@@ -17,36 +15,12 @@ COMBUSTION, HYBRID, ELECTRIC = (plain_car(propulsion) for propulsion in Propulsi
 AIRBAG = plain_car(only=frozenset({Vss.SPEED, Vss.AIRBAG_DEPLOYED}))
 
 
-class Judge:
-    """A car at 60 km/h on the bench, with its rules."""
-
-    def __init__(self, plan: CarPlan, kph: float = 60.0) -> None:
-        mapped = {signal.vss for message in plan.messages for signal in message.signals}
-        self.bench = Bench(plan).say(9.0, speed=kph)
-        self.bench.say(9.0, **{name: value for name, value in HEALTHY.items() if Vss[name.upper()] in mapped}).keep(9.9)
-        self.rules = Rules(self.bench.car)
-
-    def say(self, at_s: float, **values: Value) -> "Judge":
-        self.bench.say(at_s, **values)
-        self.rules.on_readings(tuple(Vss[name.upper()] for name in values), at_s)
-        return self
-
-    def watch(self, finding: Finding) -> Watch:
-        return next(watch for watch in self.rules.watches if watch.rule.finding is finding)
-
-
-HEALTHY: dict[str, Value] = {
-    "airbag_deployed": False, "overheated": False, "engine_speed": 900.0, "drive_torque": 0.0, "power_connected": True,
-    "power_state": "ON", "supply_voltage": 14.0, "limp_home": False, "malfunction": False,
-}  # fmt: skip
-
-
 def test_a_crash_takes_two_words_at_two_times() -> None:
     judge = Judge(COMBUSTION).say(10.0, airbag_deployed=True)
     crash = judge.watch(Finding.CRASH)
     assert (judge.rules.busy, crash.active, crash.samples) == ([crash], False, 1)
-    judge.say(10.0, airbag_deployed=True)
-    assert (crash.active, crash.samples) == (False, 1), "doubled on the way"
+    judge.say(float("10.0"), airbag_deployed=True)
+    assert (crash.active, crash.samples) == (False, 1), "doubled on the way, and stamped anew with the same time"
     judge.say(10.1, airbag_deployed=True)
     assert (crash.source, judge.rules.active, judge.rules.conclusive(10.1)) == ("Crash", [crash], True)
 
@@ -159,11 +133,13 @@ def test_the_leading_finding_weighs_something_by_itself() -> None:
 
 
 def test_half_a_weight_is_something() -> None:
-    judge = Judge(COMBUSTION)
+    judge = Judge(HYBRID)
     judge.bench.say(9.9, drive_torque=300.0)
-    judge.say(10.0, engine_speed=0.0).say(10.3, engine_speed=0.0)
+    for at_s in (10.0, 10.3):
+        judge.say(at_s, engine_speed=0.0).say(at_s, drive_ready=False)
+    assert [watch.weight(10.3) for watch in judge.rules.active] == [0.2, 0.5]
     leading = judge.rules.leading(10.3)
-    assert leading is not None and leading.weight(10.3) == 0.5 and leading.rule.finding is Finding.ENGINE_STOPPED
+    assert leading is not None and leading.rule.finding is Finding.DRIVE_NOT_READY
 
 
 def test_a_reset_forgets_everything() -> None:
