@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardshoulder.core.actions import Finding
-from hardshoulder.core.bits import insert
+from hardshoulder.core.bits import Packing, insert
 from hardshoulder.core.decode import Decoder, Fault, compile_signal
 from hardshoulder.core.frame import Frame
 from hardshoulder.core.plan import CarPlan, Field, FieldKind, SignalPlan
@@ -90,7 +90,8 @@ def test_the_bits_that_are_written_say_the_value(
     assert raw is not None
     payload = bytearray(8)
     insert(payload, field, raw)
-    said = compile_signal(plan)(bytes(payload))
+    packing = Packing([field], 8)
+    said = compile_signal(plan, packing)(packing.number(bytes(payload)))
     assert isinstance(said, float)
     assert abs(said - value) <= scale / 2 * 1.0001
 

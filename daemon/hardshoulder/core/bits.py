@@ -5,8 +5,8 @@ A big-endian field is named by its most significant bit and runs towards higher 
 """
 
 import struct
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Iterable
+from functools import lru_cache, partial
 from typing import Literal
 
 from hardshoulder.core.plan import Field, FieldKind
@@ -37,40 +37,60 @@ def fits(field: Field, payload_length: int) -> bool:
     return field.length > 0 and first >= 0 and end <= payload_length
 
 
-@lru_cache(maxsize=4096)
-def compile_unsigned(field: Field) -> Reader:
-    """A function that reads the field's bits as an unsigned number."""
-    first, end, shift = span(field)
+class Packing:
+    """Payloads of one length as one number, out of which each of the fields is a shift and a mask.
+
+    A payload is turned into a number once, however many fields are read from it. Where fields of both byte orders
+    stand in it, the number is the payload twice: big-endian above little-endian.
+    """
+
+    __slots__ = ("_above", "_bits", "number")
+
+    def __init__(self, fields: Iterable[Field], length: int) -> None:
+        orders = {field.little_endian for field in fields}
+        self._bits = 8 * length
+        self._above = self._bits if len(orders) == 2 else 0
+        self.number: Reader = _both if len(orders) == 2 else _BIG if False in orders else _LITTLE
+
+    def shift(self, field: Field) -> int:
+        """How far down the number the field's lowest bit has to be moved."""
+        _, end, shift = span(field)
+        return field.start if field.little_endian else self._above + self._bits - 8 * end + shift
+
+
+def _both(data: bytes) -> int:
+    return int.from_bytes(data + data[::-1], "little")
+
+
+_LITTLE: Reader = partial(int.from_bytes, byteorder="little")
+_BIG: Reader = partial(int.from_bytes, byteorder="big")
+
+
+def compile_unsigned(field: Field, shift: int) -> Callable[[int], int]:
+    """A function that reads the field's bits out of the number of a payload, as an unsigned number."""
     mask = (1 << field.length) - 1
-    if end - first == 1:
-        if shift == 0 and field.length == 8:
-            return lambda data: data[first]
-        return lambda data: data[first] >> shift & mask
-    order = _order(field)
-    from_bytes = int.from_bytes
-    if shift == 0 and field.length % 8 == 0:
-        return lambda data: from_bytes(data[first:end], order)
-    return lambda data: from_bytes(data[first:end], order) >> shift & mask
+    return lambda payload: payload >> shift & mask
 
 
-def compile_number(field: Field) -> Callable[[bytes], Number]:
+def compile_number(field: Field, shift: int) -> Callable[[int], Number]:
     """A function that reads the field as its kind says."""
-    read = compile_unsigned(field)
+    read = compile_unsigned(field, shift)
     if field.kind is FieldKind.UNSIGNED:
         return read
     if field.kind is FieldKind.SIGNED:
-        sign, modulus = 1 << (field.length - 1), 1 << field.length
-        return lambda data: raw - modulus if (raw := read(data)) & sign else raw
-    width, unpack = (
-        field.length // 8,
-        struct.Struct(_FLOAT_FORMATS[field.length]).unpack,
-    )
-    return lambda data: float(unpack(read(data).to_bytes(width, "little"))[0])
+        mask, sign = (1 << field.length) - 1, 1 << field.length - 1
+        return lambda payload: ((payload >> shift & mask) ^ sign) - sign
+    width, unpack = field.length // 8, struct.Struct(_FLOAT_FORMATS[field.length]).unpack
+    return lambda payload: float(unpack(read(payload).to_bytes(width, "little"))[0])
+
+
+_span = lru_cache(maxsize=4096)(span)
 
 
 def extract(data: bytes, field: Field) -> int:
     """The field's bits as an unsigned number."""
-    return compile_unsigned(field)(data)
+    first, end, shift = _span(field)
+    return int.from_bytes(data[first:end], _order(field)) >> shift & (1 << field.length) - 1
 
 
 def insert(data: bytearray, field: Field, raw: int) -> None:

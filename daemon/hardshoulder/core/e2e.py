@@ -23,11 +23,13 @@ _SLACK = 1.5
 class Sequence:
     """The alive counter of one message: whether a count can follow the last one that was believed."""
 
-    __slots__ = ("_at_s", "_counter", "_cycle_s", "_last")
+    __slots__ = ("_at_s", "_cycle_s", "_last", "_max_step", "_modulo", "_went_round_s")
 
     def __init__(self, counter: Counter, cycle_s: float) -> None:
-        self._counter = counter
+        self._modulo = counter.modulo
+        self._max_step = counter.max_step
         self._cycle_s = cycle_s
+        self._went_round_s = cycle_s * (counter.modulo - _SLACK)
         self._last: int | None = None
         self._at_s = 0.0
 
@@ -37,8 +39,7 @@ class Sequence:
         After so long a gap that the counter may have gone round, it is a new one. The gap is counted from
         the last repetition, so a sender that hangs never becomes new by going on.
         """
-        went_round_s = self._cycle_s * (self._counter.modulo - _SLACK)
-        if count != self._last or at_s - self._at_s >= went_round_s:
+        if count != self._last or at_s - self._at_s >= self._went_round_s:
             return False
         self._at_s = at_s
         return True
@@ -53,8 +54,11 @@ class Sequence:
         self._last, self._at_s = count, at_s
         if last is None:
             return True
+        step = (count - last) % self._modulo
+        if step <= self._max_step:
+            return True
         missed = (at_s - before_s) / self._cycle_s * _SLACK
-        return (count - last) % self._counter.modulo <= self._counter.max_step + missed
+        return step <= self._max_step + missed
 
 
 class EndToEnd:
