@@ -27,6 +27,7 @@ from can.interfaces.socketcan import socketcan as peer
 from hardshoulder.core.decode import Decoder
 from hardshoulder.core.frame import Frame
 from hardshoulder.core.responder import Responder
+from hardshoulder.edge.pace import Pace
 from hardshoulder.edge.socketcan import SocketCanBus
 from support.stamped_pair import classic, stamped_pair
 from support.talker import Talker, reference_plan
@@ -95,13 +96,16 @@ def _taking(receiver: socket.socket, wanted: frozenset[tuple[str, int]], use: Ca
     bus = SocketCanBus("main", "can0", frozenset(can_id for _, can_id in wanted), receiver)
     selector = selectors.DefaultSelector()
     selector.register(bus, selectors.EVENT_READ)
+    pace = Pace(selector)
 
     def take(count: int) -> None:
         while count > 0:
-            assert selector.select(PATIENCE_S), "no frames came"
-            for frame in bus.receive_ready():
+            assert pace.wait(PATIENCE_S, calm=True), "no frames came"
+            frames = bus.receive_ready()
+            for frame in frames:
                 use(frame)
-                count -= 1
+            pace.came(len(frames))
+            count -= len(frames)
 
     return take
 
