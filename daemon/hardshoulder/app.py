@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import time
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -59,6 +58,12 @@ def _clock_trusted() -> bool:
     return datetime.now(UTC) >= _CLOCK_TRUSTED_FROM
 
 
+def _new_id() -> str:
+    import uuid  # not above: the car is watched first; then the courier's thread imports it, long before it is needed
+
+    return str(uuid.uuid4())
+
+
 def _say(level: str, text: str) -> None:
     log.log(_LOG_LEVELS[level], "%s", text)
 
@@ -69,7 +74,7 @@ class Daemon:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         settings, plan = bundle.settings, bundle.plan
-        self._responder = Responder(plan, lambda: str(uuid.uuid4()))
+        self._responder = Responder(plan, _new_id)
         self._permit = Permit(bundle.allowed, armed=settings.armed)
         self._links = Links(settings.buses, self._responder.wanted | self._permit.listed)
         self._pace = Pace(self._links.selector)
