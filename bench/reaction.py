@@ -138,7 +138,7 @@ def main() -> int:
     parser.add_argument("--trials", type=int, default=200, help="breakdowns to measure (default 200)")
     reactions, alerts = measure(parser.parse_args().trials)
     print("| what | n | p50 | p99 | worst | budget |\n|---|---|---|---|---|---|")
-    print(row("evidence complete to hazard frame on the bus", reactions, 10))
+    print(row("evidence complete to hazard frame on the bus", reactions, 5))
     print(row("hazard frame (detection) to alert at a subscriber", alerts, 100))
     return 0
 

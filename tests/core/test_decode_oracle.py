@@ -47,7 +47,9 @@ def bits_set(data: bytes) -> frozenset[int]:
 def number_in(payload: bytes, field: Field) -> int | float:
     """The field's number, read as a message that has nothing else is read."""
     packing = Packing([field], len(payload))
-    return compile_number(field, packing.shift(field))(packing.number(payload))
+    (shift, mask), number = packing.place(field), compile_number(field)
+    bits = packing.number(payload) >> shift & mask
+    return bits if number is None else number(bits)
 
 
 @dataclass(frozen=True)

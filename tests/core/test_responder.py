@@ -34,16 +34,6 @@ def test_a_healthy_drive_is_driving_and_silent() -> None:
     assert not driven.incidents and not driven.sent and not driven.notices
 
 
-def test_nobody_is_calm_from_the_first_evidence_to_the_end_of_the_incident() -> None:
-    driven = driving(PLAN)
-    assert driven.responder.calm
-    stop_engine(driven)
-    driven.run(0.15)
-    assert driven.responder.incident is None and not driven.responder.calm
-    driven.run(60)
-    assert driven.responder.incident is not None and not driven.responder.calm
-
-
 def test_an_engine_that_stops_on_the_motorway_is_an_incident() -> None:
     driven = driving(PLAN)
     began_s = driven.now_s

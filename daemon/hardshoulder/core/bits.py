@@ -6,18 +6,18 @@ A big-endian field is named by its most significant bit and runs towards higher 
 
 import struct
 from collections.abc import Callable, Iterable
-from functools import lru_cache, partial
+from functools import lru_cache
 from typing import Literal
 
 from hardshoulder.core.plan import Field, FieldKind
 
-Reader = Callable[[bytes], int]
 Number = int | float
+Order = Literal["little", "big"]
 
 _FLOAT_FORMATS = {16: "<e", 32: "<f", 64: "<d"}
 
 
-def _order(field: Field) -> Literal["little", "big"]:
+def _order(field: Field) -> Order:
     return "little" if field.little_endian else "big"
 
 
@@ -40,48 +40,39 @@ def fits(field: Field, payload_length: int) -> bool:
 class Packing:
     """Payloads of one length as one number, out of which each of the fields is a shift and a mask.
 
-    A payload is turned into a number once, however many fields are read from it. Where fields of both byte orders
-    stand in it, the number is the payload twice: big-endian above little-endian.
+    A payload is turned into a number once, however many fields are read from it. doubled: fields of both byte orders
+    stand in it, and the number is the payload twice, big-endian above little-endian.
     """
 
-    __slots__ = ("_above", "_bits", "number")
+    __slots__ = ("_bits", "doubled", "order")
 
     def __init__(self, fields: Iterable[Field], length: int) -> None:
         orders = {field.little_endian for field in fields}
         self._bits = 8 * length
-        self._above = self._bits if len(orders) == 2 else 0
-        self.number: Reader = _both if len(orders) == 2 else _BIG if False in orders else _LITTLE
+        self.doubled = len(orders) == 2
+        self.order: Order = "big" if orders == {False} else "little"
 
-    def shift(self, field: Field) -> int:
-        """How far down the number the field's lowest bit has to be moved."""
+    def number(self, data: bytes) -> int:
+        """The number of a payload."""
+        return int.from_bytes(data + data[::-1] if self.doubled else data, self.order)
+
+    def place(self, field: Field) -> tuple[int, int]:
+        """(shift, mask): number >> shift & mask is the field as an unsigned number."""
         _, end, shift = span(field)
-        return field.start if field.little_endian else self._above + self._bits - 8 * end + shift
+        above = self._bits if self.doubled else 0
+        low = field.start if field.little_endian else above + self._bits - 8 * end + shift
+        return low, (1 << field.length) - 1
 
 
-def _both(data: bytes) -> int:
-    return int.from_bytes(data + data[::-1], "little")
-
-
-_LITTLE: Reader = partial(int.from_bytes, byteorder="little")
-_BIG: Reader = partial(int.from_bytes, byteorder="big")
-
-
-def compile_unsigned(field: Field, shift: int) -> Callable[[int], int]:
-    """A function that reads the field's bits out of the number of a payload, as an unsigned number."""
-    mask = (1 << field.length) - 1
-    return lambda payload: payload >> shift & mask
-
-
-def compile_number(field: Field, shift: int) -> Callable[[int], Number]:
-    """A function that reads the field as its kind says."""
-    read = compile_unsigned(field, shift)
+def compile_number(field: Field) -> Callable[[int], Number] | None:
+    """What makes of the field's bits the number that its kind says; None where they are that number."""
     if field.kind is FieldKind.UNSIGNED:
-        return read
+        return None
     if field.kind is FieldKind.SIGNED:
-        mask, sign = (1 << field.length) - 1, 1 << field.length - 1
-        return lambda payload: ((payload >> shift & mask) ^ sign) - sign
+        sign = 1 << field.length - 1
+        return lambda bits: (bits ^ sign) - sign
     width, unpack = field.length // 8, struct.Struct(_FLOAT_FORMATS[field.length]).unpack
-    return lambda payload: float(unpack(read(payload).to_bytes(width, "little"))[0])
+    return lambda bits: float(unpack(bits.to_bytes(width, "little"))[0])
 
 
 _span = lru_cache(maxsize=4096)(span)

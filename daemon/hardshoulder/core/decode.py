@@ -10,7 +10,7 @@ from enum import Enum
 from sys import float_info
 from typing import NamedTuple
 
-from hardshoulder.core.bits import Packing, compile_number, compile_unsigned
+from hardshoulder.core.bits import Packing, compile_number
 from hardshoulder.core.e2e import EndToEnd, Sequence
 from hardshoulder.core.frame import Frame
 from hardshoulder.core.plan import CarPlan, Field, MessagePlan, SignalPlan
@@ -32,9 +32,6 @@ class Fault(Enum):
     NOT_AVAILABLE = "not-available"
 
 
-ReadSignal = Callable[[int], Value | Fault | None]
-"""Reads a signal out of a payload's number (`bits.Packing`)."""
-
 Readings = list[tuple[Vss, Value]]
 
 
@@ -46,42 +43,62 @@ class Decoded(NamedTuple):
     believed: bool
 
 
-def _value_reader(plan: SignalPlan, shift: int) -> ReadSignal:
-    """Reads the value; a `Fault` when it is not to be believed."""
-    read = compile_number(plan.field, shift)
+Meaning = Callable[[int], Value | Fault]
+"""The value that a field's bits say; a `Fault` when it is not to be believed."""
+
+
+class _Words(dict[int | float, bool | str | Fault]):
+    """What raw numbers stand for."""
+
+    def __missing__(self, raw: int | float) -> Fault:
+        return Fault.RANGE
+
+
+def _meaning(plan: SignalPlan) -> Meaning:
+    number, means = compile_number(plan.field), _meaning_of_number(plan)
+    return means if number is None else lambda bits: means(number(bits))
+
+
+def _meaning_of_number(plan: SignalPlan) -> Callable[[int | float], Value | Fault]:
     if plan.values:
-        words: dict[int | float, bool | str | Fault] = dict(plan.values)
-        words |= dict.fromkeys(plan.not_available, Fault.NOT_AVAILABLE)
-        return lambda payload: words.get(read(payload), Fault.RANGE)
+        return _Words([*plan.values, *((raw, Fault.NOT_AVAILABLE) for raw in plan.not_available)]).__getitem__
     scale, offset, absent = plan.scale, plan.offset, frozenset(plan.not_available)
     # So that an infinity is out of any range, and a NaN, which compares false with everything, as well.
     lowest = -float_info.max if plan.minimum is None else plan.minimum
     highest = float_info.max if plan.maximum is None else plan.maximum
 
-    def number(payload: int) -> Value | Fault:
-        raw = read(payload)
+    def scaled(raw: int | float) -> Value | Fault:
         if raw in absent:
             return Fault.NOT_AVAILABLE
         value = raw * scale + offset
         return value if lowest <= value <= highest else Fault.RANGE
 
-    return number
+    return scaled
 
 
-def compile_signal(plan: SignalPlan, packing: Packing) -> ReadSignal:
-    """A function from a payload's number to value, `Fault`, or None where multiplexing leaves the signal out."""
-    read = _value_reader(plan, packing.shift(plan.field))
-    if not plan.multiplex:
-        return read
-    gates = [
-        (compile_unsigned(gate.selector, packing.shift(gate.selector)), frozenset(gate.values))
-        for gate in plan.multiplex
-    ]
-    return lambda payload: read(payload) if all(select(payload) in values for select, values in gates) else None
+class SignalReader:
+    """Reads one signal out of the number of a payload (`bits.Packing`).
 
+    Its bits are number >> shift & mask, and `means` says what they stand for. gates: None, or what says whether
+    multiplexing leaves the signal out.
+    """
 
-def _fields_of(signal: SignalPlan) -> list[Field]:
-    return [signal.field, *(gate.selector for gate in signal.multiplex)]
+    __slots__ = ("gates", "mask", "means", "shift", "vss")
+
+    def __init__(self, plan: SignalPlan, packing: Packing) -> None:
+        self.vss = plan.vss
+        self.shift, self.mask = packing.place(plan.field)
+        self.means = _meaning(plan)
+        gates = [(*packing.place(gate.selector), frozenset(gate.values)) for gate in plan.multiplex]
+        self.gates = gates or None
+
+    def there(self, payload: int) -> bool:
+        """Whether every selector holds one of its values."""
+        return self.gates is None or all(payload >> shift & mask in values for shift, mask, values in self.gates)
+
+    def read(self, payload: int) -> Value | Fault | None:
+        """The value; None where multiplexing leaves the signal out."""
+        return self.means(payload >> self.shift & self.mask) if self.there(payload) else None
 
 
 def packing_of(message: MessagePlan) -> Packing:
@@ -90,21 +107,26 @@ def packing_of(message: MessagePlan) -> Packing:
     return Packing(fields if message.counter is None else [*fields, message.counter.field], message.length)
 
 
+def _fields_of(signal: SignalPlan) -> list[Field]:
+    return [signal.field, *(gate.selector for gate in signal.multiplex)]
+
+
 class MessageDecoder:
     """Reads one message, and knows whether it can be believed for the time being."""
 
-    __slots__ = ("_count", "_end_to_end", "_holds", "_sequence", "_signals", "number", "plan")
+    __slots__ = ("_count", "_end_to_end", "_holds", "_sequence", "_signals", "packing", "plan")
 
     def __init__(self, plan: MessagePlan) -> None:
-        packing = packing_of(plan)
         self.plan = plan
-        self.number = packing.number
-        self._signals = [(signal.vss, compile_signal(signal, packing)) for signal in plan.signals]
+        self.packing = packing_of(plan)
+        readers = [SignalReader(signal, self.packing) for signal in plan.signals]
+        # Unfolded, because this is done for every signal of every frame.
+        self._signals = [(r.vss, r.shift, r.mask, r.means, None if r.gates is None else r) for r in readers]
         self._holds = None if plan.checksum is None else compile_checksum(plan.can_id, plan.checksum)
         self._end_to_end = EndToEnd()
-        self._count, self._sequence = None, None
+        self._count, self._sequence = (0, 0), None
         if plan.counter is not None:
-            self._count = compile_unsigned(plan.counter.field, packing.shift(plan.counter.field))
+            self._count = self.packing.place(plan.counter.field)
             self._sequence = Sequence(plan.counter, plan.cycle_s)
 
     def check(self, data: bytes, payload: int, at_s: float) -> Fault | None:
@@ -121,11 +143,12 @@ class MessageDecoder:
             self._end_to_end.take(False)
             return Fault.CHECKSUM
         in_order = True
-        if sequence is not None and self._count is not None:
-            count = self._count(payload)
-            if sequence.repeats(count, at_s):
+        if sequence is not None:
+            shift, mask = self._count
+            follows = sequence.take(payload >> shift & mask, at_s)
+            if follows is None:
                 return Fault.COUNTER
-            in_order = sequence.follows(count, at_s)
+            in_order = follows
         if self._end_to_end.take(in_order):
             return None
         return Fault.UNTRUSTED if in_order else Fault.COUNTER
@@ -133,11 +156,13 @@ class MessageDecoder:
     def read(self, payload: int, faults: list[Fault]) -> Readings:
         """The values that can be believed; what cannot goes into `faults`."""
         readings: Readings = []
-        for vss, read in self._signals:
-            value = read(payload)
+        for vss, shift, mask, means, gated in self._signals:
+            if gated is not None and not gated.there(payload):
+                continue
+            value = means(payload >> shift & mask)
             if isinstance(value, Fault):
                 faults.append(value)
-            elif value is not None:
+            else:
                 readings.append((vss, value))
         return readings
 
@@ -160,7 +185,9 @@ class Decoder:
         message = self._messages.get((bus, can_id))
         if message is None:
             return None
-        plan, payload = message.plan, message.number(data)
+        plan, packing = message.plan, message.packing
+        # `Packing.number` and the named tuple's own constructor, without their calls: this is done for every frame.
+        payload = int.from_bytes(data + data[::-1] if packing.doubled else data, packing.order)
         fault = message.check(data, payload, at_s)
         if fault is not None:
             self.faults[plan.name, fault] += 1
@@ -169,4 +196,4 @@ class Decoder:
         readings = message.read(payload, faults)
         for found in faults:
             self.faults[plan.name, found] += 1
-        return Decoded(plan, readings, True)
+        return tuple.__new__(Decoded, (plan, readings, True))

@@ -33,6 +33,14 @@ class Sequence:
         self._last: int | None = None
         self._at_s = 0.0
 
+    def take(self, count: int, at_s: float) -> bool | None:
+        """Takes the count of a frame whose checksum holds: None where it repeats the last, else whether it follows."""
+        last = self._last
+        if last is not None and 0 < (count - last) % self._modulo <= self._max_step:
+            self._last, self._at_s = count, at_s  # nearly always
+            return True
+        return None if self.repeats(count, at_s) else self.follows(count, at_s)
+
     def repeats(self, count: int, at_s: float) -> bool:
         """Whether this is the last frame once more: doubled on the way, or a sender that hangs.
 
@@ -54,11 +62,8 @@ class Sequence:
         self._last, self._at_s = count, at_s
         if last is None:
             return True
-        step = (count - last) % self._modulo
-        if step <= self._max_step:
-            return True
         missed = (at_s - before_s) / self._cycle_s * _SLACK
-        return step <= self._max_step + missed
+        return (count - last) % self._modulo <= self._max_step + missed
 
 
 class EndToEnd:

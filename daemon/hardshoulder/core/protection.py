@@ -122,7 +122,7 @@ def compile_checksum(can_id: int, checksum: Checksum) -> Callable[[bytes], bool]
 
     def holds(data: bytes) -> bool:
         crc = begin
-        for byte in data[:position] + data[position + 1 :]:
+        for byte in data[:position] + data[position + 1 :] if position else data[1:]:
             crc = table[crc ^ byte]
         return crc ^ 0xFF == data[position]
 
