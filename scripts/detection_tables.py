@@ -28,8 +28,8 @@ EVIDENCE: dict[Finding, str] = {
     ),
     Finding.DRIVE_NOT_READY: "the drive says that it cannot answer the pedal",
     Finding.NO_TORQUE: (
-        f"pedal above {T.no_drive_pedal_percent:g} % and less than {T.no_torque_below_nm:g} Nm for "
-        f"{T.no_torque_hold_s:g} s, while the car loses {T.no_torque_loss_kph:g} km/h"
+        f"pedal above {T.no_drive_pedal_percent:g} % and less than {T.no_torque_below_nm:g} Nm, "
+        f"both of which move, for {T.no_torque_hold_s:g} s, while the car loses {T.no_torque_loss_kph:g} km/h"
     ),
     Finding.BUS_SILENT: f"one bus silent for {T.bus_silent_after_s:g} s while another speaks, no drive known to live",
     Finding.DRIVE_SILENT: (
@@ -130,7 +130,7 @@ def _held(rule: Rule, plan: CarPlan) -> str:
     car = Condition(Senses(plan))
     hold_s = rule.hold_s(plan.thresholds, car)
     if rule.finding is Finding.DRIVE_SILENT:
-        hold_s += car.drive_stale_s  # counted from the last frame, not from when it is overdue
+        hold_s += car.silence.drive_stale_s  # counted from the last frame, not from when it is overdue
     return f"{hold_s:g} s" if hold_s else "-"
 
 

@@ -67,6 +67,7 @@ class Circle:
     fleet: FleetProcess
     watch: FleetWatch
     events: Events
+    commissioned: bool
     children: list[Child] = field(default_factory=list)
 
     @property
@@ -96,6 +97,8 @@ def run(options: Options, say: Say, interrupted: Callable[[], bool] = lambda: Fa
         except Interrupted:
             return False
         say(f"broker, daemon, car, fleet and provider run; operator's list: {circle.operator}; logs: {options.folder}")
+        if circle.commissioned:
+            say("commissioned: the car fits its profile, its hazards flashed at rest, and its driver said so")
         say(_title(options, breakdown))
         driver: _Browser | _Person
         if options.headless:
@@ -149,10 +152,10 @@ def _begin(stack: ExitStack, options: Options, breakdown: Breakdown | None, inte
     stack.callback(witness.close)
     witness.start()
     config = _config(options, breakdown, broker.port, f"slcan:{lines / 'can0'}")
-    _commission(config, lines / "can0", interrupted)
+    commissioned = _commission(config, lines / "can0", interrupted)
     start(CarProcess(lines / "can0", _car_command(options, breakdown, lines), folder / "car.log", events.put))
     start(DaemonProcess(config))
-    return Circle(phone, fleet, watch, events, children)
+    return Circle(phone, fleet, watch, events, commissioned, children)
 
 
 def _car_command(options: Options, breakdown: Breakdown | None, lines: Path) -> list[str]:
@@ -176,11 +179,12 @@ def _mode(profile: str) -> str:
     return "armed" if ours or load_profile(path).hazard.command is None else "monitor"
 
 
-def _commission(config: Path, line: Path, interrupted: Callable[[], bool]) -> None:
-    """As with any car that is to be armed; the one that stands in for a recorded drive is simulated."""
+def _commission(config: Path, line: Path, interrupted: Callable[[], bool]) -> bool:
+    """As with any car that is to be armed, and whether it was; the one that stands in for a recording is simulated."""
     bundle = make_bundle(config)
-    if bundle.settings.armed and bundle.allowed:
-        commission(config, line, bundle.plan.propulsion, interrupted)
+    if not (bundle.settings.armed and bundle.allowed):
+        return False
+    return commission(config, line, bundle.plan.propulsion, interrupted) != ""
 
 
 def _keep_log(lines: Path, folder: Path) -> None:

@@ -100,7 +100,7 @@ def test_whether_the_engine_turns(rpm: float | None, flag: bool | None, turns: b
 
 
 def test_an_engine_at_rest_whose_pedal_goes_unanswered_rests_no_more() -> None:
-    bench = Bench(COMBUSTION).say(0.9, pedal_position=0.0).say(1.0, engine_rests=True, pedal_position=25.0)
+    bench = Bench(COMBUSTION).say(0.9, pedal_position=0.0).press(1.0, 25.0, engine_rests=True)
     bench.keep(3.0)
     assert bench.car.engine_rests(nextafter(3.0, 0.0)) is True
     assert bench.car.engine_rests(3.0) is False
@@ -136,6 +136,26 @@ def lost(kph: float, at_s: float) -> Bench:
 @pytest.mark.parametrize("at_s", [10.0, nextafter(10.7, 0.0), 10.7, 11.5])
 def test_no_torque_needs_its_time_and_its_loss(loss_kph: float, at_s: float) -> None:
     assert lost(loss_kph, at_s).car.no_torque(at_s) is (at_s >= 10.7 and 64.0 - (64.0 - loss_kph) >= 1.0)
+
+
+@pytest.mark.parametrize(("percent", "torque"), [(95.0, True), (94.9, False)])
+def test_a_pedal_on_the_floor_need_not_move(percent: float, torque: bool) -> None:
+    bench = pressed({"pedal_position": 60.0}).press(10.1, percent)
+    for tenth in range(2, 16):
+        values: dict[str, Value] = {"pedal_position": percent, "drive_torque": -1.0 * (tenth % 2)}
+        bench.say(10.0 + tenth / 10, speed=80.0 - tenth, **values)
+    assert bench.car.no_torque(11.5) is torque
+
+
+@pytest.mark.parametrize("still", ["pedal_position", "drive_torque", None])
+def test_what_never_moves_is_no_witness_that_there_is_no_torque(still: str | None) -> None:
+    bench = pressed()
+    for tenth in range(1, 16):
+        restless = {"pedal_position": 25.0 + tenth % 2, "drive_torque": -1.0 * (tenth % 2)}
+        if still is not None:
+            restless[still] = 25.0 if still == "pedal_position" else 0.0
+        bench.say(10.0 + tenth / 10, speed=80.0 - tenth, **restless)
+    assert bench.car.no_torque(11.5) is (still is None)
 
 
 @pytest.mark.parametrize("loss_kph", [0.0, nextafter(4.0, 0.0), 4.0, 5.0])
@@ -188,18 +208,25 @@ def test_nobody_knows_what_a_pedal_did_while_it_was_silent(hole_s: float) -> Non
 @pytest.mark.parametrize("at_s", [nextafter(11.5, 0.0), 11.5])
 @pytest.mark.parametrize("pedal", [nextafter(10.0, 0.0), 10.0])
 def test_an_engine_that_stands_for_longer_than_a_start_takes_ignores_the_pedal(at_s: float, pedal: float) -> None:
-    bench = Bench(COMBUSTION).say(9.9, engine_speed=0.0, pedal_position=0.0).say(10.0, pedal_position=pedal)
+    bench = Bench(COMBUSTION).say(9.9, speed=60.0, engine_speed=0.0, pedal_position=0.0).press(10.0, pedal)
     assert bench.keep(11.4).car.engine_ignores_pedal(at_s) is (at_s >= 11.5 and pedal >= 10.0)
     assert bench.say(11.5, engine_speed=900.0, pedal_position=pedal + 0.1).car.engine_ignores_pedal(11.5) is False
-    hybrid = Bench(HYBRID).say(9.9, engine_speed=0.0, pedal_position=0.0).say(10.0, pedal_position=pedal)
+    hybrid = Bench(HYBRID).say(9.9, speed=60.0, engine_speed=0.0, pedal_position=0.0).press(10.0, pedal)
     assert hybrid.keep(11.4).car.engine_ignores_pedal(12.0) is False
+
+
+@pytest.mark.parametrize(("gained_kph", "ignores"), [(3.5, True), (3.7, False)])
+def test_an_engine_that_stands_in_a_car_that_gets_faster_is_its_sensor(gained_kph: float, ignores: bool) -> None:
+    bench = Bench(COMBUSTION).say(9.9, speed=60.0, engine_speed=0.0, pedal_position=0.0).press(10.0, 30.0)
+    bench.keep(11.0).say(11.0, speed=60.0 + gained_kph).keep(12.0)
+    assert bench.car.engine_ignores_pedal(12.0) is ignores
 
 
 @pytest.mark.parametrize("kph", [79.0, nextafter(79.0, 80.0)])
 @pytest.mark.parametrize("pedal", [24.0, 30.0])
 def test_an_engine_drives_a_hybrid_that_answers_the_pedal(kph: float, pedal: float) -> None:
     bench = Bench(HYBRID).say(9.9, speed=80.0, pedal_position=0.0, engine_speed=1800.0, power_connected=True)
-    bench.say(10.0, power_connected=False).say(10.0, pedal_position=pedal).keep(10.6)
+    bench.say(10.0, power_connected=False).press(10.0, pedal).keep(10.6)
     assert bench.car.engine_drives(10.6) is True
     bench.keep(10.7).say(10.7, speed=kph)
     assert bench.car.engine_drives(10.7) is (kph > 79.0 or pedal < 25.0)
@@ -217,7 +244,7 @@ def test_nobody_knows_without_speed_pedal_or_torque() -> None:
 
 
 def test_a_pedal_let_go_in_between_starts_anew() -> None:
-    bench = pressed().keep(10.5).say(10.5, pedal_position=0.0).say(10.6, pedal_position=60.0).keep(11.29)
+    bench = pressed().keep(10.5).say(10.5, pedal_position=0.0).press(10.6, 60.0).keep(11.29)
     assert bench.say(11.29, speed=75.0).car.no_torque(11.29) is False
     assert bench.say(11.31, speed=75.0, pedal_position=60.0).car.no_torque(11.31) is True
 
@@ -230,7 +257,7 @@ def test_a_car_that_says_nothing_but_pedal_and_speed_is_asked_all_the_same() -> 
 
 @pytest.mark.parametrize("at_s", [nextafter(12.5, 0.0), 12.5])
 def test_a_pedal_that_stays_where_it_is_to_the_last_bit_hangs(at_s: float) -> None:
-    bench = Bench(COMBUSTION).say(9.9, speed=64.0, pedal_position=0.0).say(10.0, pedal_position=60.0)
+    bench = Bench(COMBUSTION).say(9.9, speed=64.0, pedal_position=0.0).press(10.0, 60.0)
     for again_s in (10.4, 10.8, 11.2, 11.6, 12.0, 12.4, at_s):
         bench.say(again_s, pedal_position=60.0)
     bench.say(at_s, speed=58.0)
@@ -322,6 +349,42 @@ def test_a_doubt_ends_with_its_cause_and_with_a_hole() -> None:
     bench = rolling(12.0, gnss_speed=0.0)
     bench.car.forget()
     assert bench.car.moving_kph(12.0) == 60.0
+
+
+def behind_a_hole(**values: Value) -> Bench:
+    """A car that says this, is not seen for a while, and says it again at 20 s."""
+    bench = rolling(11.0, **values)
+    bench.senses.forget()
+    bench.car.forget()
+    said: dict[str, Value] = {"speed": 60.0, "selected_gear": "DRIVE", **values}
+    return bench.say(20.0, **said)
+
+
+@pytest.mark.parametrize("name", DOUBTS)
+def test_what_is_contradicted_behind_a_hole_has_been_so_all_the_time(name: str) -> None:
+    bench = behind_a_hole(**(WHEELS_KPH | {"gnss_speed": 60.0} | DOUBTS[name]))
+    assert bench.car.moving_kph(20.0) is None
+
+
+def test_behind_a_hole_wheels_wait_for_their_witnesses_for_a_while() -> None:
+    bench = behind_a_hole()
+    assert bench.car.moving_kph(20.0) is None
+    bench.say(20.1, **WHEELS_KPH)
+    assert bench.car.moving_kph(20.1) is None, "the satellites have not spoken"
+    assert bench.say(20.2, gnss_speed=60.0).car.moving_kph(20.2) == 60.0
+    alone = behind_a_hole()
+    alone.say(20.7, speed=60.0).say(21.4, speed=60.0)
+    assert alone.car.moving_kph(nextafter(21.5, 0.0)) is None
+    assert alone.car.next_silence(21.4) == 21.5
+    assert alone.car.moving_kph(21.5) == 60.0
+
+
+def test_what_is_contradicted_later_behind_a_hole_has_its_time_again() -> None:
+    bench = behind_a_hole(**WHEELS_KPH, gnss_speed=60.0)
+    for tenth in range(4, 40, 4):
+        bench.say(20.0 + tenth / 10, speed=60.0, selected_gear="PARK" if tenth >= 16 else "DRIVE", **WHEELS_KPH)
+    assert bench.car.moving_kph(nextafter(23.1, 0.0)) == 60.0
+    assert bench.car.moving_kph(23.1) is None
 
 
 def test_a_car_without_wheels_and_satellites_is_believed() -> None:

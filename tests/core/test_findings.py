@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import combinations
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from hardshoulder.core.actions import Finding, Incident
@@ -58,6 +58,11 @@ def test_every_two_findings_that_are_nothing_alone(name: str) -> None:
 
 
 @pytest.mark.slow
+@example(
+    Car(Propulsion.HYBRID, ready=False),
+    {Finding.ENGINE_STOPPED, Finding.LIMP_HOME, Finding.MALFUNCTION, Finding.SUPPLY_COLLAPSED},
+    False,
+)
 @given(st.sampled_from(CARS), st.sets(st.sampled_from(list(SAYS)), max_size=5), st.booleans())
 def test_any_findings_in_any_car_weigh_what_they_should(car: Car, findings: set[Finding], pushing: bool) -> None:
     expected = car.verdict(findings, pushing=pushing)

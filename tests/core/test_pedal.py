@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardshoulder.core.pedal import ANSWERS_WITHIN_S, WeakestCar
+from hardshoulder.core.pedal import ANSWERS_WITHIN_S, Foot, WeakestCar
 from hardshoulder.core.plan import CarPlan
 from hardshoulder.core.vocabulary import Vss
 from support.bench import Bench
@@ -96,6 +96,77 @@ def test_what_got_faster_first_was_driven(faster_kph: float, driven: bool) -> No
     for number in range(3):
         car.update(25.0, 14.0 + number, 49.0)
     assert car.faster_kph(48.0) != 0.0, "asked anew"
+
+
+def grip(kph: float) -> WeakestCar:
+    """Its wheels spun, and grip again within a second: from 60 km/h by its wheels down to this."""
+    car = WeakestCar()
+    for number, by_its_wheels in enumerate((60.0, kph, kph, kph, kph)):
+        car.update(25.0, 10.0 + number, by_its_wheels)
+    return car
+
+
+@pytest.mark.parametrize(("kph", "braked"), [(45.5, True), (45.7, False)])
+def test_what_plunged_once_is_explained_while_the_pedal_is_down(kph: float, braked: bool) -> None:
+    """From 60 km/h a car without brakes loses 3 m/s in a second at most, and 1 m/s are given away."""
+    car = grip(kph)
+    assert (car.faster_kph(40.0) == 0.0) is braked
+    car.update(None, 15.0, kph)
+    car.update(25.0, 16.0, kph)
+    car.update(25.0, 18.0, kph)
+    assert car.faster_kph(kph - 20.0) != 0.0, "asked anew"
+
+
+# The foot -----------------------------------------------------------------------------------
+
+
+def stepping(*readings: tuple[float, float]) -> Foot:
+    """A pedal that said this: percent, at seconds."""
+    foot = Foot()
+    for percent, at_s in readings:
+        foot.update(percent, at_s)
+    return foot
+
+
+@pytest.mark.parametrize(
+    ("percent", "believed"), [(29.9, True), (30.0, False), (60.0, False), (10.1, True), (10.0, False)]
+)
+def test_a_pedal_that_leaps_is_believed_when_it_moves_again(percent: float, believed: bool) -> None:
+    foot = stepping((20.0, 10.0), (percent, 10.1), (percent, 10.2))
+    assert foot.believed(10.2, 2.5) is believed
+    foot.update(percent + 0.4, 10.3)
+    assert foot.believed(10.3, 2.5)
+
+
+@pytest.mark.parametrize(
+    ("before", "percent", "after_s", "believed"),
+    [
+        (0.0, 100.0, 0.02, False),
+        (0.0, 100.0, 0.08, False),
+        (0.0, 100.0, 0.09, True),
+        (39.0, 100.0, 0.02, False),
+        (41.0, 100.0, 0.02, True),
+        (30.0, 95.0, 0.02, False),
+        (30.0, 94.9, 0.2, False),
+    ],
+)
+def test_the_floor_is_reached_quickly_but_not_at_once(
+    before: float, percent: float, after_s: float, believed: bool
+) -> None:
+    foot = stepping((before, 9.0), (before, 10.0), (percent, 10.0 + after_s))
+    assert foot.believed(10.0 + after_s, 2.5) is believed
+    assert foot.moved_s == 10.0 + after_s
+
+
+@pytest.mark.parametrize("percent", [60.0, 100.0])
+def test_where_a_pedal_is_found_is_where_it_is(percent: float) -> None:
+    foot = stepping((percent, 10.0))
+    assert foot.believed(12.4, 2.5) and foot.believed(12.5, 2.5) is (percent == 100.0)
+    foot = stepping((20.0, 10.0), (percent, 10.01))
+    foot.forget()
+    assert foot.moved_s < 0.0
+    foot.update(percent, 10.02)
+    assert foot.believed(10.02, 2.5), "nobody saw it leap"
 
 
 # In the car -----------------------------------------------------------------------------------

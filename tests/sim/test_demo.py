@@ -55,6 +55,7 @@ def test_a_tow_that_a_person_orders_is_told_to_its_end(demo: DemoProcess) -> Non
     assert ended(demo) == 0, demo.told
     told = demo.stages
     assert told[:4] == ALERTED
+    assert any(line.startswith("commissioned: ") for line in demo.lines)
     ordered = ["answered", "price shown", "tow ordered", *TOWED]
     assert [name for name in told[4:] if name != "operator sees it"] == ordered
     assert told.index("tow ordered") < told.index("operator sees it") < told.index("tow assigned")

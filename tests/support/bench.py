@@ -26,18 +26,26 @@ class Bench:
             if not carried & named.keys():
                 continue
             self.senses.heard(message, at_s, believed=True)
-            self.car.heard(message, at_s)
+            self.car.silence.heard(message, at_s)
             for vss in sorted(carried & self.said.keys()):
                 self.senses.update(vss, self.said[vss], at_s)
             self.car.note(message, at_s)
         return self
 
+    def press(self, at_s: float, percent: float, **values: Value) -> "Bench":
+        """A foot goes down: seen once on its way, which a sensor that leaps is not."""
+        return self.say(at_s, pedal_position=percent - 0.02).say(at_s, pedal_position=percent, **values)
+
     def keep(self, until_s: float) -> "Bench":
-        """Everything is said again every 0.2 s, and at until_s; a foot on the pedal is never quite still."""
+        """Everything is said again every 0.2 s, and at until_s; neither a foot nor a torque is ever quite still."""
         said = {vss.name.lower(): value for vss, value in self.said.items()}
-        pedal = float(said.get("pedal_position", 0.0))
+        restless = {
+            name: (float(value), -0.01 if name == "drive_torque" and float(value) < 20.0 else 0.01)
+            for name, value in said.items()
+            if name in ("pedal_position", "drive_torque") and (value or name == "drive_torque")
+        }
         while self.now_s + 0.2 < until_s:
-            if pedal:
-                said["pedal_position"] = pedal + (0.01 if self.said[Vss.PEDAL_POSITION] == pedal else 0.0)
+            for name, (value, by) in restless.items():
+                said[name] = value + (by if self.said[Vss[name.upper()]] == value else 0.0)
             self.say(self.now_s + 0.2, **said)
         return self.say(until_s, **said)

@@ -28,6 +28,10 @@ MESSAGE = {
     F.ENGINE_STOPPED: "Engine", F.DRIVE_NOT_READY: "Drive", F.SUPPLY_COLLAPSED: "Supply", F.STOP_NOW: "Warnings",
     F.LIMP_HOME: "Drive", F.MALFUNCTION: "Warnings",
 }  # fmt: skip
+HOLD_S = {
+    F.CRASH: 0.0, F.SWITCHED_OFF: 0.6, F.POWER_LOST: 0.6, F.CONTACTORS_OPEN: 0.2, F.ENGINE_STOPPED: 0.3,
+    F.DRIVE_NOT_READY: 0.3, F.SUPPLY_COLLAPSED: 0.7, F.STOP_NOW: 1.0, F.LIMP_HOME: 0.5, F.MALFUNCTION: 0.0,
+}  # fmt: skip
 OPENS = {F.CRASH, F.SWITCHED_OFF, F.POWER_LOST, F.CONTACTORS_OPEN, F.ENGINE_STOPPED, F.DRIVE_NOT_READY}
 
 
@@ -80,12 +84,21 @@ class Car:
         return pushes and finding is F.DRIVE_NOT_READY
 
     def verdict(self, said: set[Finding], *, pushing: bool) -> Finding | None:
-        """The kind of the incident that these findings add up to; None when they open none."""
+        """The kind of the incident that these findings, said at once, add up to; None when they open none.
+
+        They count one after the other: what opens it names it, until something joins that tells more.
+        """
         held = {finding for finding in said if self.maps(finding) and self.weight(finding)}
         if F.SWITCHED_OFF in held:
             held.discard(F.POWER_LOST)
         drive = {"ready": F.DRIVE_NOT_READY not in said, "pushing": pushing, "turning": F.ENGINE_STOPPED not in said}
         denied = {finding for finding in held if self.contradicted(finding, **drive)}
+        stages = sorted({HOLD_S[finding] for finding in held})
+        names = [self._name({each for each in held if HOLD_S[each] <= stage}, denied) for stage in stages]
+        return min((name for name in names if name), key=list(Finding).index, default=None)
+
+    def _name(self, held: set[Finding], denied: set[Finding]) -> Finding | None:
+        """What these would be called together, were they all."""
         weights = {finding: self.weight(finding) / (2 if finding in denied else 1) for finding in held}
         heaviest: dict[str, float] = {}
         for finding, weight in weights.items():

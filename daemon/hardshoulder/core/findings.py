@@ -9,9 +9,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from hardshoulder.core.actions import Finding
-from hardshoulder.core.condition import QUIET_AFTER_S, Condition, opposite
+from hardshoulder.core.condition import Condition
 from hardshoulder.core.plan import CarPlan, Thresholds
+from hardshoulder.core.silence import QUIET_AFTER_S
 from hardshoulder.core.vocabulary import DRIVE_EVIDENCE, Propulsion, Value, Vss
+from hardshoulder.core.words import opposite
 
 Predicate = Callable[[Condition, float], bool | None]
 Against = Callable[[Condition, float], bool]
@@ -74,6 +76,14 @@ def _malfunction(car: Condition, now_s: float) -> bool | None:
     if not lit:
         return lit
     return now_s < car.senses.signals[Vss.MALFUNCTION].changed_s + car.plan.thresholds.malfunction_counts_for_s
+
+
+def _drive_silent(car: Condition, now_s: float) -> bool | None:
+    return car.silence.drive_silent(now_s)
+
+
+def _silence_tells(car: Condition, now_s: float) -> bool:
+    return car.silence.tells(now_s)
 
 
 def _stalled(car: Condition, now_s: float) -> bool | None:
@@ -199,9 +209,9 @@ RULES: tuple[Rule, ...] = (
         context=(Vss.SPEED, Vss.GNSS_SPEED),
     ),
     Rule(
-        Finding.DRIVE_SILENT, DRIVE_EVIDENCE, Condition.drive_silent,
-        lambda _, car: max(0.0, QUIET_AFTER_S - car.drive_stale_s), _weight(0.5, 0.5, 0.5), timed=True,
-        context=(Vss.SPEED,), certain=Condition.silence_tells,
+        Finding.DRIVE_SILENT, DRIVE_EVIDENCE, _drive_silent,
+        lambda _, car: max(0.0, QUIET_AFTER_S - car.silence.drive_stale_s), _weight(0.5, 0.5, 0.5), timed=True,
+        context=(Vss.SPEED,), certain=_silence_tells,
     ),
     Rule(
         Finding.SUPPLY_COLLAPSED, (Vss.SUPPLY_VOLTAGE,), _supply_collapsed,

@@ -1,12 +1,18 @@
 """What a pressed pedal asks for, and what a car does that does not answer it."""
 
-from math import ceil
+from math import ceil, inf
 
 ANSWERS_WITHIN_S = 0.7
 """No drive takes longer from a pressed pedal to a push: a change of gear, the start of an engine that rested."""
 
 RESTARTS_WITHIN_S = 1.5
 """An engine that rested turns by then, a cold one too."""
+
+FLOORED_PERCENT = 95.0
+LEAP_PERCENT = 10.0
+LEAP_TO_THE_FLOOR_PERCENT = 60.0
+LEAP_TO_THE_FLOOR_PERCENT_PER_S = 1200.0
+"""A foot that stamps is seen on its way down, where the pedal speaks often enough to show it."""
 
 _SAME_SPEED_KPH = 0.5
 _PLUNGES_MPS2 = 6.0
@@ -20,6 +26,51 @@ _CRAWL_MPS = 1.0
 _HARDEST_MPS2 = 3.0
 _KPH_PER_MPS = 3.6
 _STEP_S = 0.1
+
+
+class Foot:
+    """Whether a foot moves the pedal: a sensor that fails leaps to where it then stays, and a foot never stays still.
+
+    But on the floor it does, and it gets there quickly: only a leap that no leg can make is doubted there.
+    """
+
+    __slots__ = ("_at_s", "_leapt", "_percent", "moved_s")
+
+    def __init__(self) -> None:
+        self._percent: float | None = None
+        self._at_s = self.moved_s = -inf
+        self._leapt = False
+
+    def update(self, percent: float, at_s: float) -> None:
+        """Takes a reading of the pedal."""
+        if percent != self._percent:
+            self._leapt = self._leaps(percent, at_s)
+            self._percent, self.moved_s = percent, at_s
+        self._at_s = at_s
+
+    def forget(self) -> None:
+        """A hole in what we saw."""
+        self._percent, self.moved_s, self._leapt = None, -inf, False
+
+    def _leaps(self, percent: float, at_s: float) -> bool:
+        if self._percent is None:
+            return False
+        step = abs(percent - self._percent)
+        if percent < FLOORED_PERCENT:
+            return step >= LEAP_PERCENT
+        quick = step >= LEAP_TO_THE_FLOOR_PERCENT_PER_S * (at_s - self._at_s)
+        return quick and step >= LEAP_TO_THE_FLOOR_PERCENT
+
+    def believed(self, now_s: float, hangs_after_s: float) -> bool:
+        """Whether the position may be a foot's."""
+        return not self._leapt and (self._on_the_floor() or now_s < self.moved_s + hangs_after_s)
+
+    def moves_since(self, since_s: float) -> bool:
+        """Whether it has moved since then, or need not because it is down on the floor."""
+        return self.moved_s > since_s or self._on_the_floor()
+
+    def _on_the_floor(self) -> bool:
+        return self._percent is not None and self._percent >= FLOORED_PERCENT
 
 
 class Unanswered:
@@ -82,29 +133,31 @@ class WeakestCar:
     """How slow a car could have become on the steepest road though its drive answers the pedal.
 
     A laden small car, 45 kW at the wheels and 1,800 kg, with the shape of a van, on a rise of 8 %: what is slower
-    than that is not on a hill. What got slower than any car does without its brakes was braked; what got faster first
-    was driven, or its wheels spun.
+    than that is not on a hill. What got slower than any car does without its brakes was braked, or its wheels grip
+    again; what got faster first was driven, or its wheels spun. Either explains all that follows while the pedal is
+    down.
     """
 
-    __slots__ = ("_asked_s", "_at_s", "_from_mps", "_mps", "_rose")
+    __slots__ = ("_asked_s", "_at_s", "_braked", "_from_mps", "_mps", "_rose")
 
     def __init__(self) -> None:
         self._asked_s: float | None = None
         self._at_s = 0.0
         self._mps = self._from_mps = 0.0
-        self._rose = False
+        self._braked = self._rose = False
 
     def update(self, asked_percent: float | None, at_s: float, speed_kph: float | None) -> None:
         """Takes the pedal (None: it does not ask for drive) and the car's speed."""
         if asked_percent is None or speed_kph is None:
             self._asked_s = None
         elif self._asked_s is None:
-            self._asked_s, self._rose = at_s, False
+            self._asked_s, self._braked, self._rose = at_s, False, False
             self._mps = self._from_mps = speed_kph / _KPH_PER_MPS
         else:
             answered = at_s >= self._asked_s + ANSWERS_WITHIN_S
             self._drive(_WEAKEST_W_PER_KG * asked_percent / 100.0 if answered else 0.0, at_s - self._at_s)
             self._rose = self._rose or speed_kph / _KPH_PER_MPS > self._from_mps + _CRAWL_MPS
+            self._braked = self._braked or self._plunges(speed_kph, at_s)
         self._at_s = at_s
 
     def _drive(self, power_w_per_kg: float, seconds: float) -> None:
@@ -116,9 +169,12 @@ class WeakestCar:
             # It never has to get faster: how quickly a car sets off is its driver's and its gearbox's affair.
             self._mps = min(self._from_mps, max(0.0, self._mps + (push_mps2 - against_mps2) * seconds / steps))
 
+    def _plunges(self, speed_kph: float, at_s: float) -> bool:
+        assert self._asked_s is not None, "asked before"
+        return speed_kph / _KPH_PER_MPS < self._from_mps - _HARDEST_MPS2 * (at_s - self._asked_s) - _CRAWL_MPS
+
     def faster_kph(self, speed_kph: float) -> float:
         """By how much that car would be faster than this one; 0 where something else explains how slow it is."""
-        if self._asked_s is None or self._rose:
+        if self._asked_s is None or self._rose or self._braked or self._plunges(speed_kph, self._at_s):
             return 0.0
-        unbraked_mps = self._from_mps - _HARDEST_MPS2 * (self._at_s - self._asked_s) - _CRAWL_MPS
-        return 0.0 if speed_kph < unbraked_mps * _KPH_PER_MPS else self._mps * _KPH_PER_MPS - speed_kph
+        return self._mps * _KPH_PER_MPS - speed_kph

@@ -186,7 +186,7 @@ class Responder:
         self, message: MessagePlan, readings: list[tuple[Vss, bool | float | str]], at_s: float, *, believed: bool
     ) -> None:
         self.senses.heard(message, at_s, believed=believed)
-        self._car.heard(message, at_s)
+        self._car.silence.heard(message, at_s)
         read = [vss for vss, value in readings if self.senses.update(vss, value, at_s)]
         if read:
             self._car.note(message, at_s)

@@ -120,6 +120,7 @@ def sensor_stuck(drive: Composer) -> None:
             Distortion("ESC_Speed", "VehicleSpeed", Lie.STUCK),
             Distortion("PCM_Drive", "AcceleratorPedal", Lie.STUCK),
             Distortion("PCM_Drive", "AcceleratorPedal", Lie.STUCK, 60.0),
+            Distortion("PCM_Drive", "AcceleratorPedal", Lie.STUCK, 100.0),
             Distortion("PCM_Drive", "DriveTorque", Lie.STUCK),
             Distortion("GNS_Motion", "GnssSpeed", Lie.STUCK),
         ]

@@ -21,7 +21,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--faults", type=_count, default=FAULTS, metavar="N", help="shutdowns (default 300)")
     parser.add_argument("--seed", type=_count, default=0, metavar="S", help="what chance starts from (default 0)")
     parser.add_argument("--drives", type=Path, metavar="DIR", help="also replay the recorded drives in this folder")
-    parser.add_argument("--jobs", type=_count, default=1, metavar="N", help="processes; they change no figure")
+    parser.add_argument("--jobs", type=_jobs, default=1, metavar="N", help="processes; they change no figure")
     parser.add_argument("--json", metavar="FILE|-", help="write the figures as one JSON object")
     parser.add_argument("--report", type=Path, metavar="FILE.html", help="write the figures as a page")
     parser.add_argument("--case", metavar="ID", help="show one case instead, as the lists name it")
@@ -32,6 +32,13 @@ def _count(text: str) -> int:
     if not text.isdecimal() or int(text) >= _SEED_BELOW:
         raise argparse.ArgumentTypeError(f"expected a whole number, got {text!r}")
     return int(text)
+
+
+def _jobs(text: str) -> int:
+    jobs = _count(text)
+    if jobs == 0:
+        raise argparse.ArgumentTypeError("expected at least 1 process")
+    return jobs
 
 
 def _hours(text: str) -> float:
@@ -45,7 +52,7 @@ def _hours(text: str) -> float:
 
 
 def run(options: argparse.Namespace) -> int:
-    """Exit status 0 whatever the figures say: they are for the reader to judge."""
+    """Exit status 0 whatever the figures say: they are for the reader to judge; 1 when a case could not be judged."""
     if options.case is not None:
         if options.json is not None or options.report is not None:
             raise UserError("evaluate: --case shows one case; its files come with --out, not with --json or --report")
@@ -67,7 +74,7 @@ def run(options: argparse.Namespace) -> int:
         from hardshoulder_sim.proving.page import as_page
 
         _write(options.report, as_page(record))
-    return 0
+    return 1 if record["failed"] else 0
 
 
 def _refuse_early(options: argparse.Namespace) -> None:
@@ -91,7 +98,7 @@ def _record(options: argparse.Namespace) -> dict[str, object]:
     from hardshoulder_sim.proving.summary import summary
     from hardshoulder_sim.proving.variants import Variant, plan_of
 
-    chosen = Options(options.hours, options.faults, options.seed, max(options.jobs, 1))
+    chosen = Options(options.hours, options.faults, options.seed, options.jobs)
     ruleset = plan_of(CarKind.AUTOMATIC, Variant.WHOLE).ruleset
     with _progress() as progress:
         verdicts = run_cases(chosen, progress)

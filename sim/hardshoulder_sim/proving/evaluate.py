@@ -7,7 +7,7 @@ from math import ceil
 
 from hardshoulder_sim.proving.case import CaseId, CaseKind
 from hardshoulder_sim.proving.drives import DRIVE_S, RECORDING_S
-from hardshoulder_sim.proving.verdict import Verdict, judge
+from hardshoulder_sim.proving.verdict import Verdict, judge_or_fail
 
 RECORDED_SHARE = 0.2
 """Of the hours, those that come as a logger wrote them."""
@@ -47,7 +47,7 @@ def run(options: Options, progress: Callable[[float], None] = lambda _part: None
 def _judged(names: Sequence[str], jobs: int) -> Iterator[Verdict]:
     """In the order of the names, whoever is done first."""
     if jobs <= 1:
-        yield from map(judge, names)
+        yield from map(judge_or_fail, names)
         return
     with ProcessPoolExecutor(jobs) as pool:
-        yield from pool.map(judge, names, chunksize=_CHUNK)
+        yield from pool.map(judge_or_fail, names, chunksize=_CHUNK)

@@ -119,7 +119,8 @@ def _chance(share: float | None) -> str:
 
 
 _LISTS = (
-    ("Missed", "misses", ("shutdown", "car", "variant", "shown_by", "speed_kph", "observable_s", "command")),
+    ("Missed", "misses", ("shutdown", "car", "variant", "shown_by", "speed_kph", "observable_s", "why", "command")),
+    ("Could not be judged", "failed", ("case", "failure", "command")),
     ("Called something else", "named_otherwise", ("shutdown", "car", "variant", "kind", "shown_by", "command")),
     ("False alarms", "alarms", ("look_alike", "kind", "at_s", "speed_kph", "evidence", "command")),
     ("Alarmed again", "repeated", ("kind", "at_s", "speed_kph", "evidence", "command")),

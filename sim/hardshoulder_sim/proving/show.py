@@ -10,6 +10,7 @@ from hardshoulder_sim.car import SimulatedCar
 from hardshoulder_sim.drive import EPOCH_S
 from hardshoulder_sim.proving.case import GENERATOR_VERSION, Case, CaseKind, parse_case
 from hardshoulder_sim.proving.recorded import logged, mishaps, recorded_alikes
+from hardshoulder_sim.proving.summary import why_missed
 from hardshoulder_sim.proving.trial import Alarm, slices
 from hardshoulder_sim.proving.variants import LOG_CHANNELS, as_toml, variant_profile
 from hardshoulder_sim.proving.verdict import Verdict, judge, make_case
@@ -45,7 +46,7 @@ def _truth(verdict: Verdict) -> Iterator[str]:
     if verdict.found is not None:
         yield f"  found: {_alarm(verdict.found)}"
     elif truth.incident:
-        yield f"  MISSED; one of {', '.join(truth.kinds)} was expected"
+        yield f"  MISSED; one of {', '.join(truth.kinds)} was expected; {why_missed(verdict)}"
     for again in verdict.repeated:
         yield f"  alarmed again: {_alarm(again)}"
 

@@ -28,6 +28,8 @@ def command(case: str) -> str:
 
 def summary(verdicts: Sequence[Verdict], options: Options, version: str, ruleset: str) -> Record:
     """The whole evaluation as one JSON object."""
+    failed = [verdict for verdict in verdicts if verdict.failure]
+    verdicts = [verdict for verdict in verdicts if not verdict.failure]
     faults = [verdict for verdict in verdicts if verdict.kind is CaseKind.FAULT]
     drives = [verdict for verdict in verdicts if verdict.kind is not CaseKind.FAULT]
     expected = [verdict for verdict in faults if verdict.expected]
@@ -62,6 +64,7 @@ def summary(verdicts: Sequence[Verdict], options: Options, version: str, ruleset
         "misses": [_miss(verdict) for verdict in expected if verdict.found is None],
         "alarms": alarms,
         "repeated": [_alarm(v.case, alarm, "") for v in faults for alarm in v.repeated],
+        "failed": [{"case": v.case, "failure": v.failure, "command": command(v.case)} for v in failed],
         "unobservable": _unobservable(faults),
         "look_alikes": _look_alikes(drives),
         "cases": {verdict.case: _incidents(verdict) for verdict in verdicts},
@@ -154,7 +157,15 @@ def _miss(verdict: Verdict) -> Record:
         "shown_by": truth.shown_by,
         "speed_kph": _rounded(truth.speed_kph, 1),
         "kind": verdict.found.kind if verdict.found else None,
+        "weighed": dict(verdict.closest.findings),
+        "why": "" if verdict.found else why_missed(verdict),
     }
+
+
+def why_missed(verdict: Verdict) -> str:
+    """What of it the core saw, and that it was not enough."""
+    findings = ", ".join(f"{name} {weight:g}" for name, weight in verdict.closest.findings)
+    return f"came to {verdict.closest.weight:g} of 1: {findings}" if findings else "no finding became active"
 
 
 def _alarm(case: str, alarm: Alarm, alike: str) -> Record:

@@ -83,7 +83,8 @@ def _lists(record: Record) -> Iterator[str]:
         for item in record[key]:
             yield (
                 f"{title}: {item['shutdown']} ({item['car']}, {item['variant']}) at {item['speed_kph']} km/h, shown by "
-                f"{item['shown_by']} at {item['observable_s']} s, called {item['kind']}: {item['command']}"
+                f"{item['shown_by']} at {item['observable_s']} s, {item['why'] or 'called ' + item['kind']}: "
+                f"{item['command']}"
             )
     for title, key in (("false alarm", "alarms"), ("alarmed again", "repeated")):
         for item in record[key]:
@@ -91,6 +92,8 @@ def _lists(record: Record) -> Iterator[str]:
                 f"{title}: {item['kind']} at {item['at_s']} s and {item['speed_kph']} km/h "
                 f"({item['look_alike'] or 'same shutdown'}; {', '.join(item['evidence'])}): {item['command']}"
             )
+    for item in record["failed"]:
+        yield f"could not be judged: {item['failure']}: {item['command']}"
     for item in record["unobservable"]:
         yield (
             f"not observable ({item['variant']}): {item['faults']} × {item['reason']}"

@@ -28,6 +28,17 @@ class Alarm:
     evidence: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Closest:
+    """How near the core came to an incident: the sum of the weights, and what they were, heaviest first."""
+
+    weight: float = 0.0
+    findings: tuple[tuple[str, float], ...] = ()
+
+
+NOT_CLOSE = Closest()
+
+
 class Ear:
     """A responder and the incidents it opened."""
 
@@ -36,6 +47,7 @@ class Ear:
         self.responder = Responder(plan, self._next_id)
         self._last: dict[str, Incident] = {}
         self._first_kinds: dict[str, str] = {}
+        self.closest = NOT_CLOSE
         self.take(self.responder.tick(begin_s))
 
     def _next_id(self) -> str:
@@ -50,6 +62,14 @@ class Ear:
                 self.take(actions)
         if actions := self.responder.tick(until_s):
             self.take(actions)
+
+    def weigh(self, now_s: float) -> None:
+        """Keeps the heaviest of all that was never heavy enough."""
+        active = [watch for watch in self.responder.findings if watch.active]
+        weights = [(watch.rule.finding.value, round(watch.weight(now_s), 3)) for watch in active]
+        total = sum(weight for _, weight in weights)
+        if total > self.closest.weight:
+            self.closest = Closest(total, tuple(sorted(weights, key=_lightness)))
 
     def take(self, actions: list[Action]) -> None:
         """Keeps the last word on each incident."""
@@ -73,6 +93,10 @@ class Ear:
         )
 
 
+def _lightness(weighed: tuple[str, float]) -> float:
+    return -weighed[1]
+
+
 def slices(car: SimulatedCar, duration_s: float) -> Iterator[tuple[float, list[Frame]]]:
     """The car's frames, slice by slice: (end of the slice, frames)."""
     number = 0
@@ -90,6 +114,7 @@ class FaultTrial:
     truth: Truth
     alarms: tuple[Alarm, ...]
     frames: int
+    closest: Closest
 
 
 def try_fault(case: Case) -> FaultTrial:
@@ -101,8 +126,9 @@ def try_fault(case: Case) -> FaultTrial:
     ear, frames = Ear(plan), 0
     for until_s, heard in slices(car, case.duration_s):
         ear.hear(heard, until_s)
+        ear.weigh(until_s)
         frames += len(heard)
-    return FaultTrial(truth_of(case, witness), ear.alarms(), frames)
+    return FaultTrial(truth_of(case, witness), ear.alarms(), frames, ear.closest)
 
 
 def truth_of(case: Case, witness: Witness) -> Truth:

@@ -1,12 +1,14 @@
 """What the judge says of one case: found, missed, unobservable, and every alarm that should not have been."""
 
 from dataclasses import dataclass, replace
+from pathlib import Path
+from traceback import extract_tb
 
 from hardshoulder_sim.proving.case import Case, CaseId, CaseKind, Occurrence, parse_case
 from hardshoulder_sim.proving.drives import PLAIN, drive_case
 from hardshoulder_sim.proving.generator import fault_case
 from hardshoulder_sim.proving.recorded import recorded_alikes, try_recording
-from hardshoulder_sim.proving.trial import Alarm, try_drive, try_fault
+from hardshoulder_sim.proving.trial import NOT_CLOSE, Alarm, Closest, try_drive, try_fault
 from hardshoulder_sim.proving.truth import Truth
 
 RECOVERS_WITHIN_S = 2.5
@@ -27,7 +29,8 @@ class Verdict:
     """One case judged.
 
     found: the alarm that was expected. repeated: alarms after it. false: alarms for nothing.
-    alikes: which look-alikes happened, one entry for each time.
+    alikes: which look-alikes happened, one entry for each time. closest: how near a missed one came.
+    failure: what stopped the case, so that nothing is known of it.
     """
 
     case: str
@@ -42,6 +45,8 @@ class Verdict:
     repeated: tuple[Alarm, ...] = ()
     false: tuple[FalseAlarm, ...] = ()
     alikes: tuple[str, ...] = ()
+    closest: Closest = NOT_CLOSE
+    failure: str = ""
 
     @property
     def expected(self) -> bool:
@@ -85,6 +90,17 @@ def judge(name: str) -> Verdict:
     )
 
 
+def judge_or_fail(name: str) -> Verdict:
+    """As `judge`; but a case that stops for a fault of ours is told with the others, and ends no run of hours."""
+    try:
+        return judge(name)
+    except Exception as error:
+        # Whatever it is: the other cases are worth knowing.
+        at = extract_tb(error.__traceback__)[-1]
+        failure = f"{type(error).__name__}: {error} ({Path(at.filename).name}:{at.lineno})"
+        return Verdict(name, parse_case(name).kind, "", "", 0.0, 0, failure=failure)
+
+
 def _unjudged(case: Case, frames: int) -> Verdict:
     return Verdict(
         case=str(case.case_id),
@@ -109,6 +125,7 @@ def _judge_fault(case: Case) -> Verdict:
         found=due[0] if due else None,
         repeated=tuple(due[1:]),
         false=tuple(FalseAlarm(name, alarm, PLAIN) for alarm in early),
+        closest=trial.closest,
     )
 
 

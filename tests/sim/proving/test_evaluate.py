@@ -18,7 +18,7 @@ from hardshoulder_sim.proving.page import as_page
 from hardshoulder_sim.proving.recorded import recorded_alikes
 from hardshoulder_sim.proving.summary import summary
 from hardshoulder_sim.proving.text import as_lines
-from hardshoulder_sim.proving.trial import Alarm
+from hardshoulder_sim.proving.trial import Alarm, Closest
 from hardshoulder_sim.proving.truth import Truth
 from hardshoulder_sim.proving.verdict import FalseAlarm, Verdict, blamed, judge, make_case
 
@@ -164,6 +164,20 @@ def test_the_figures_do_not_depend_on_the_number_of_processes() -> None:
 
 
 @pytest.mark.slow
+def test_a_case_that_stops_is_told_with_the_others(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(_case: object) -> None:
+        raise ValueError("a clock before 1970")
+
+    monkeypatch.setattr("hardshoulder_sim.proving.verdict.try_fault", stop)
+    assert main(["evaluate", "--hours", "0", "--faults", "2", "--seed", "3", "--json", "-"]) == 1
+    figures = json.loads(capsys.readouterr().out)
+    assert [failed["case"] for failed in figures["failed"]] == ["3.fault.0", "3.fault.1"]
+    assert "a clock before 1970 (test_evaluate.py:" in figures["failed"][0]["failure"]
+    assert (figures["faults"], figures["hours"], figures["recall"]) == (0, 0.0, None)
+
+
 def test_the_same_name_is_the_same_case() -> None:
     assert judge("9.fault.2") == judge("9.fault.2")
     assert judge("9.fault.2") != judge("10.fault.2")
@@ -191,7 +205,10 @@ def told() -> dict[str, Any]:
         shutdown(0, alarm(10.4)),
         shutdown(1, None),
         shutdown(2, None, observable_s=None),
+        shutdown(3, alarm(10.4)),
+        shutdown(3, None, closest=Closest(0.8, (("no-drive", 0.6), ("malfunction", 0.2)))),
         ordinary(0, ("ferry",), hostile),
+        replace(ordinary(9, ()), failure="ValueError: year 0 is out of range (x.py:3)", duration_s=0.0),
     )
     figures["recorded"] = [
         {"log": "a/b.log", "profile": "car", "duration_s": 12.0, "frames": 5, "dbc": [], "incidents": ["crash"]}
@@ -220,7 +237,9 @@ def test_the_lines_say_what_was_missed_and_how_to_see_it_again() -> None:
     text = "\n".join(as_lines(told()))
     for words in (
         "recall 50.00 %",
-        "hardshoulder-sim evaluate --case 1.fault.1",
+        "no finding became active: hardshoulder-sim evaluate --case 1.fault.1",
+        "came to 0.8 of 1: no-drive 0.6, malfunction 0.2: hardshoulder-sim evaluate --case 1.fault.3",
+        "could not be judged: ValueError: year 0 is out of range (x.py:3): hardshoulder-sim evaluate --case 1.drive.9",
         "hardshoulder-sim evaluate --case 1.drive.0",
         "never pooled",
         "recorded drives, counted apart: 1 replays, 0.2 minutes, 1 incidents",
@@ -276,7 +295,7 @@ def test_two_cases_with_dots_in_their_names_do_not_share_files(tmp_path: Path) -
     "arguments",
     [
         ["--hours", "-1"], ["--hours", "nan"], ["--hours", "many"], ["--faults", "-3"], ["--faults", "1.5"],
-        ["--seed", "x"], ["--jobs", "-1"],
+        ["--seed", "x"], ["--jobs", "-1"], ["--jobs", "0"],
     ],
 )  # fmt: skip
 def test_an_impossible_number_is_refused(arguments: list[str], capsys: pytest.CaptureFixture[str]) -> None:
