@@ -43,6 +43,9 @@ def watching_after_s(command: list[str]) -> float:
 def measure(trials: int) -> dict[str, list[float]]:
     """Seconds of each start, in turns; a first start of each warms the caches."""
     with tempfile.TemporaryDirectory(prefix="hs-") as folder, patch.dict(os.environ, {"XDG_CACHE_HOME": folder}):
+        # Compiled Python is kept for all of them alike, as it is for what is installed, whatever this shell is set to.
+        os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+        os.environ["PYTHONPYCACHEPREFIX"] = folder
         config = write_config(Path(folder), "reference-electric", 1, "socketcan:can0")
         load_bundle(config)
         commands = {

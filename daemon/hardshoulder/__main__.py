@@ -1,6 +1,7 @@
 """The command line of the daemon: run, check, commission, compile."""
 
 import argparse
+import gc
 import logging
 import os
 import signal
@@ -12,6 +13,8 @@ from hardshoulder.errors import UserError
 
 
 def _run(config: Path) -> int:
+    # What is made until the car is watched stays; to look for garbage in it would only cost time.
+    gc.disable()
     from hardshoulder.app import Daemon
     from hardshoulder.plan_cache import load_bundle
     from hardshoulder.record import why_not_armed
@@ -22,7 +25,10 @@ def _run(config: Path) -> int:
     # Of the libraries only what goes wrong; the car's own words from there on.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("hardshoulder").setLevel(logging.INFO)
-    Daemon(bundle).run()
+    daemon = Daemon(bundle)
+    gc.freeze()
+    gc.enable()
+    daemon.run()
     return 0
 
 
@@ -65,13 +71,22 @@ _COMMANDS = {
 }
 
 
+class _Help(argparse.HelpFormatter):
+    """Help of a fixed width: to ask the terminal for its own, argparse would import four libraries at every start."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, width=100)
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The whole command line."""
-    parser = argparse.ArgumentParser(prog="hardshoulder", description="Breakdown responder of a car.")
+    parser = argparse.ArgumentParser(
+        prog="hardshoulder", description="Breakdown responder of a car.", formatter_class=_Help
+    )
     parser.add_argument("--version", action="version", version=f"%(prog)s {__version__}")
     commands = parser.add_subparsers(dest="command", required=True)
     for name, (_, text) in _COMMANDS.items():
-        command = commands.add_parser(name, help=text, description=text)
+        command = commands.add_parser(name, help=text, description=text, formatter_class=_Help)
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (TOML)")
     return parser
 

@@ -9,7 +9,6 @@ import logging
 import os
 import signal
 import time
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -32,6 +31,7 @@ from hardshoulder.edge.courier import Clock, Courier, StatusReport
 from hardshoulder.edge.journal import Journal, load
 from hardshoulder.edge.links import Links
 from hardshoulder.edge.notice import Cabin
+from hardshoulder.edge.pace import Pace
 from hardshoulder.edge.tended import QUIET, Wish
 from hardshoulder.edge.trial import Trial
 from hardshoulder.plan_cache import Bundle
@@ -58,6 +58,12 @@ def _clock_trusted() -> bool:
     return datetime.now(UTC) >= _CLOCK_TRUSTED_FROM
 
 
+def _new_id() -> str:
+    import uuid  # not above: the car is watched first; then the courier's thread imports it, long before it is needed
+
+    return str(uuid.uuid4())
+
+
 def _say(level: str, text: str) -> None:
     log.log(_LOG_LEVELS[level], "%s", text)
 
@@ -68,9 +74,10 @@ class Daemon:
     def __init__(self, bundle: Bundle) -> None:
         self._bundle = bundle
         settings, plan = bundle.settings, bundle.plan
-        self._responder = Responder(plan, lambda: str(uuid.uuid4()))
+        self._responder = Responder(plan, _new_id)
         self._permit = Permit(bundle.allowed, armed=settings.armed)
         self._links = Links(settings.buses, self._responder.wanted | self._permit.listed)
+        self._pace = Pace(self._links.selector)
         self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button, plan.get_out)
         self._trial = Trial(bundle.candidate, _say)
         self._courier = self._make_courier()
@@ -141,10 +148,7 @@ class Daemon:
     def _turn(self) -> None:
         """One round of the loop: wait for a frame or a deadline, decide, perform."""
         now_s = time.monotonic()
-        for key, _ in self._links.selector.select(max(0.0, self._next_s(now_s) - now_s)):
-            if key.data is not None:
-                for frame in self._links.receive(key.data, now_s):
-                    self._hear(frame, now_s)
+        self._listen(now_s)
         now_s = time.monotonic()
         lost = self._links.take_lost()
         for bus in lost:
@@ -157,6 +161,17 @@ class Daemon:
         self._trial.follow(lost, now_s)
         if self._status is not None and now_s >= self._status_due_s:
             self._send_status(self._status, now_s)
+
+    def _listen(self, now_s: float) -> None:
+        """Waits, and hears what came."""
+        count = 0
+        for key, _ in self._pace.wait(max(0.0, self._next_s(now_s) - now_s), calm=self._responder.calm):
+            if key.data is not None:
+                frames = self._links.receive(key.data, now_s)
+                count += len(frames)
+                for frame in frames:
+                    self._hear(frame, now_s)
+        self._pace.came(count)
 
     def _hear(self, frame: Frame, now_s: float) -> None:
         if self._permit.overhear(frame.bus, frame.can_id, now_s):

@@ -9,7 +9,6 @@ import contextlib
 import hashlib
 import json
 import os
-import subprocess
 import sys
 import types
 import typing
@@ -177,6 +176,8 @@ def load_bundle(config: Path) -> Bundle:
 
 
 def _compile_in_child(config: Path) -> str:
+    import subprocess  # not above: a start from the cache needs no child
+
     command = [sys.executable, "-m", "hardshoulder", "compile", "--config", str(config)]
     try:
         child = subprocess.run(command, capture_output=True, text=True, timeout=COMPILE_TIMEOUT_S, check=False)

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardshoulder.core.decode import Decoder, Fault
+from hardshoulder.core.decode import Decoder, Fault, SignalReader, packing_of
 from hardshoulder.core.frame import EXTENDED, Frame
 from hardshoulder.core.plan import (
     CarPlan,
@@ -234,3 +234,17 @@ def test_a_multiplexed_signal_is_there_when_all_its_selectors_say_so(outer: int,
     assert send(car, struct.pack("<HBBI", 5000, outer, inner, 0)) == ([(Vss.SPEED, 50.0)] if present else [])
     assert send(car, struct.pack("<HBBI", 9, outer, inner, 0)) == []
     assert car.faults == ({("Speed", Fault.NOT_AVAILABLE): 1} if present else {})
+
+
+@pytest.mark.parametrize("gates", [(), (Multiplex(Field(16, 8, True), (1,)),)])
+def test_one_signal_is_read_by_itself(gates: tuple[Multiplex, ...]) -> None:
+    plan = message(signal(multiplex=gates, not_available=(9,)))
+    packing, reader = packing_of(plan), SignalReader(plan.signals[0], packing_of(plan))
+    said = [reader.read(packing.number(struct.pack("<HBBI", raw, gate, 0, 0))) for raw, gate in ((5000, 1), (9, 1))]
+    assert said == [50.0, Fault.NOT_AVAILABLE]
+    assert reader.read(packing.number(struct.pack("<HBBI", 5000, 2, 0, 0))) == (None if gates else 50.0)
+
+
+def test_a_checksum_without_a_counter_is_enough() -> None:
+    car = decoder(message(signal(), checksum=CHECKSUM))
+    assert [send(car, payload(5000, 3)) for _ in range(3)] == [[(Vss.SPEED, 50.0)]] * 3

@@ -98,6 +98,18 @@ def test_a_step_larger_than_what_may_be_missing_is_out_of_sequence(step: int) ->
     assert row.follows((7 + step) % 16, 10.0) is (step <= 3)
 
 
+@given(
+    st.integers(1, 5),
+    st.lists(st.tuples(st.integers(0, 15), st.sampled_from([0.0, 0.5, 1.0, 7.0, 14.5, 40.0])), max_size=20),
+)
+def test_what_is_taken_is_asked_both_at_once(max_step: int, frames: list[tuple[int, float]]) -> None:
+    row, other, at_s = sequence(max_step=max_step), sequence(max_step=max_step), 10.0
+    for count, cycles in frames:
+        at_s += cycles * CYCLE_S
+        asked = None if other.repeats(count, at_s) else other.follows(count, at_s)
+        assert row.take(count, at_s) is asked
+
+
 @pytest.mark.parametrize("max_step", [1, 2, 5])
 def test_the_greatest_step_is_the_profiles(max_step: int) -> None:
     for step in range(1, 16):

@@ -7,7 +7,14 @@ from hypothesis import strategies as st
 from hardshoulder.core.bits import extract, mask_of
 from hardshoulder.core.frame import EXTENDED, EXTENDED_ID_MAX
 from hardshoulder.core.plan import Checksum, ChecksumKind, Counter, Field
-from hardshoulder.core.protection import checksum_holds, checksum_of, crc8_h2f, crc8_sae_j1850, protect
+from hardshoulder.core.protection import (
+    checksum_holds,
+    checksum_of,
+    compile_checksum,
+    crc8_h2f,
+    crc8_sae_j1850,
+    protect,
+)
 
 CHECK = b"123456789"
 CRC_KINDS = (ChecksumKind.CRC8_SAE_J1850, ChecksumKind.CRC8_H2F)
@@ -93,6 +100,12 @@ def test_what_is_protected_holds(can_id: int, data: bytes, checksum: Checksum) -
     assert checksum_holds(can_id, made, checksum)
     free = mask_of((checksum.field,), 8)
     assert all((new ^ old) & ~moving & 0xFF == 0 for new, old, moving in zip(made, data, free, strict=True))
+
+
+@given(can_ids, st.binary(min_size=8, max_size=64), checksums(), st.booleans())
+def test_what_is_compiled_says_the_same(can_id: int, data: bytes, checksum: Checksum, right: bool) -> None:
+    data = protect(can_id, data, None, checksum) if right else data
+    assert compile_checksum(can_id, checksum)(data) == checksum_holds(can_id, data, checksum)
 
 
 @given(can_ids, payloads, checksums(), st.integers(0, 100_000), st.integers(2, 16))

@@ -26,6 +26,17 @@ def driving_on(plan: CarPlan = PLAN) -> Driven:
     return driven.run(1)
 
 
+def test_nobody_is_calm_from_the_first_evidence_to_the_end_of_the_incident() -> None:
+    driven = driving(PLAN)
+    assert driven.responder.calm
+    driven.say(**DEAD)
+    driven.run(0.15)
+    assert driven.responder.incident is None and not driven.responder.calm
+    driven.run(5)
+    assert driven.responder.incident is not None and not driven.responder.calm
+    assert driving_on().run(61).responder.calm
+
+
 def said_of_hazards(driven: Driven) -> list[str]:
     return [notice for notice in driven.notices if notice.startswith("hazard")]
 

@@ -57,6 +57,27 @@ def test_wanted_frames_of_both_kinds_are_received(wire: Wire) -> None:
     assert wire.bus.receive_ready() == []
 
 
+def test_many_frames_that_wait_come_in_order(wire: Wire) -> None:
+    sent = [number.to_bytes(2, "big") + bytes(number % 7) for number in range(1000)]
+    got: list[bytes] = []
+    for begin in range(0, len(sent), 100):  # as many as a socket holds
+        wire.put(*(classic(0x110, data) for data in sent[begin : begin + 100]))
+        got += [frame.data for frame in wire.bus.receive_ready()]
+    assert got == sent
+
+
+def test_an_interface_that_goes_down_is_an_error() -> None:
+    receiver, sender = stamped_pair()
+    receiver.connect(sender.getsockname())
+    sender.close()
+    bus = SocketCanBus("main", "can0", WANTED, receiver)
+    receiver.send(b"nobody")
+    assert select.select([bus], [], [], 5.0)[0]
+    with pytest.raises(BusError, match="bus main: can0: Connection refused"):
+        bus.receive_ready()
+    bus.close()
+
+
 def test_a_frame_is_stamped_when_it_comes_and_not_when_it_is_read(wire: Wire) -> None:
     assert wire.bus.receive_ready() == []
     before_s = time.monotonic()

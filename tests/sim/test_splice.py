@@ -11,8 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hardshoulder.core.actions import Finding
-from hardshoulder.core.bits import insert
-from hardshoulder.core.decode import Decoder, Fault, compile_signal
+from hardshoulder.core.bits import Packing, insert
+from hardshoulder.core.decode import Decoder, Fault, SignalReader
 from hardshoulder.core.frame import Frame
 from hardshoulder.core.plan import CarPlan, Field, FieldKind, SignalPlan
 from hardshoulder.core.vocabulary import DRIVE_EVIDENCE, Value, Vss
@@ -90,7 +90,8 @@ def test_the_bits_that_are_written_say_the_value(
     assert raw is not None
     payload = bytearray(8)
     insert(payload, field, raw)
-    said = compile_signal(plan)(bytes(payload))
+    packing = Packing([field], 8)
+    said = SignalReader(plan, packing).read(packing.number(bytes(payload)))
     assert isinstance(said, float)
     assert abs(said - value) <= scale / 2 * 1.0001
 

@@ -5,19 +5,19 @@ A big-endian field is named by its most significant bit and runs towards higher 
 """
 
 import struct
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from typing import Literal
 
 from hardshoulder.core.plan import Field, FieldKind
 
-Reader = Callable[[bytes], int]
 Number = int | float
+Order = Literal["little", "big"]
 
 _FLOAT_FORMATS = {16: "<e", 32: "<f", 64: "<d"}
 
 
-def _order(field: Field) -> Literal["little", "big"]:
+def _order(field: Field) -> Order:
     return "little" if field.little_endian else "big"
 
 
@@ -37,40 +37,51 @@ def fits(field: Field, payload_length: int) -> bool:
     return field.length > 0 and first >= 0 and end <= payload_length
 
 
-@lru_cache(maxsize=4096)
-def compile_unsigned(field: Field) -> Reader:
-    """A function that reads the field's bits as an unsigned number."""
-    first, end, shift = span(field)
-    mask = (1 << field.length) - 1
-    if end - first == 1:
-        if shift == 0 and field.length == 8:
-            return lambda data: data[first]
-        return lambda data: data[first] >> shift & mask
-    order = _order(field)
-    from_bytes = int.from_bytes
-    if shift == 0 and field.length % 8 == 0:
-        return lambda data: from_bytes(data[first:end], order)
-    return lambda data: from_bytes(data[first:end], order) >> shift & mask
+class Packing:
+    """Payloads of one length as one number, out of which each of the fields is a shift and a mask.
+
+    A payload is turned into a number once, however many fields are read from it. doubled: fields of both byte orders
+    stand in it, and the number is the payload twice, big-endian above little-endian.
+    """
+
+    __slots__ = ("_bits", "doubled", "order")
+
+    def __init__(self, fields: Iterable[Field], length: int) -> None:
+        orders = {field.little_endian for field in fields}
+        self._bits = 8 * length
+        self.doubled = len(orders) == 2
+        self.order: Order = "big" if orders == {False} else "little"
+
+    def number(self, data: bytes) -> int:
+        """The number of a payload."""
+        return int.from_bytes(data + data[::-1] if self.doubled else data, self.order)
+
+    def place(self, field: Field) -> tuple[int, int]:
+        """(shift, mask): number >> shift & mask is the field as an unsigned number."""
+        _, end, shift = span(field)
+        above = self._bits if self.doubled else 0
+        low = field.start if field.little_endian else above + self._bits - 8 * end + shift
+        return low, (1 << field.length) - 1
 
 
-def compile_number(field: Field) -> Callable[[bytes], Number]:
-    """A function that reads the field as its kind says."""
-    read = compile_unsigned(field)
+def compile_number(field: Field) -> Callable[[int], Number] | None:
+    """What makes of the field's bits the number that its kind says; None where they are that number."""
     if field.kind is FieldKind.UNSIGNED:
-        return read
+        return None
     if field.kind is FieldKind.SIGNED:
-        sign, modulus = 1 << (field.length - 1), 1 << field.length
-        return lambda data: raw - modulus if (raw := read(data)) & sign else raw
-    width, unpack = (
-        field.length // 8,
-        struct.Struct(_FLOAT_FORMATS[field.length]).unpack,
-    )
-    return lambda data: float(unpack(read(data).to_bytes(width, "little"))[0])
+        sign = 1 << field.length - 1
+        return lambda bits: (bits ^ sign) - sign
+    width, unpack = field.length // 8, struct.Struct(_FLOAT_FORMATS[field.length]).unpack
+    return lambda bits: float(unpack(bits.to_bytes(width, "little"))[0])
+
+
+_span = lru_cache(maxsize=4096)(span)
 
 
 def extract(data: bytes, field: Field) -> int:
     """The field's bits as an unsigned number."""
-    return compile_unsigned(field)(data)
+    first, end, shift = _span(field)
+    return int.from_bytes(data[first:end], _order(field)) >> shift & (1 << field.length) - 1
 
 
 def insert(data: bytearray, field: Field, raw: int) -> None:

@@ -23,13 +23,23 @@ _SLACK = 1.5
 class Sequence:
     """The alive counter of one message: whether a count can follow the last one that was believed."""
 
-    __slots__ = ("_at_s", "_counter", "_cycle_s", "_last")
+    __slots__ = ("_at_s", "_cycle_s", "_last", "_max_step", "_modulo", "_went_round_s")
 
     def __init__(self, counter: Counter, cycle_s: float) -> None:
-        self._counter = counter
+        self._modulo = counter.modulo
+        self._max_step = counter.max_step
         self._cycle_s = cycle_s
+        self._went_round_s = cycle_s * (counter.modulo - _SLACK)
         self._last: int | None = None
         self._at_s = 0.0
+
+    def take(self, count: int, at_s: float) -> bool | None:
+        """Takes the count of a frame whose checksum holds: None where it repeats the last, else whether it follows."""
+        last = self._last
+        if last is not None and 0 < (count - last) % self._modulo <= self._max_step:
+            self._last, self._at_s = count, at_s  # nearly always
+            return True
+        return None if self.repeats(count, at_s) else self.follows(count, at_s)
 
     def repeats(self, count: int, at_s: float) -> bool:
         """Whether this is the last frame once more: doubled on the way, or a sender that hangs.
@@ -37,8 +47,7 @@ class Sequence:
         After so long a gap that the counter may have gone round, it is a new one. The gap is counted from
         the last repetition, so a sender that hangs never becomes new by going on.
         """
-        went_round_s = self._cycle_s * (self._counter.modulo - _SLACK)
-        if count != self._last or at_s - self._at_s >= went_round_s:
+        if count != self._last or at_s - self._at_s >= self._went_round_s:
             return False
         self._at_s = at_s
         return True
@@ -54,7 +63,7 @@ class Sequence:
         if last is None:
             return True
         missed = (at_s - before_s) / self._cycle_s * _SLACK
-        return (count - last) % self._counter.modulo <= self._counter.max_step + missed
+        return (count - last) % self._modulo <= self._max_step + missed
 
 
 class EndToEnd:

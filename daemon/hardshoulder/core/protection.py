@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from hardshoulder.core.bits import extract, insert
 from hardshoulder.core.frame import EXTENDED_ID_MAX
-from hardshoulder.core.plan import Checksum, ChecksumKind, Counter
+from hardshoulder.core.plan import Checksum, ChecksumKind, Counter, Field
 
 
 def _crc_table(polynomial: int) -> bytes:
@@ -23,6 +23,7 @@ def _crc_table(polynomial: int) -> bytes:
 
 _J1850 = _crc_table(0x1D)
 _H2F = _crc_table(0x2F)
+_TABLES = {ChecksumKind.CRC8_SAE_J1850: _J1850, ChecksumKind.CRC8_H2F: _H2F}
 
 
 def _crc8(table: bytes, data: bytes) -> int:
@@ -57,10 +58,14 @@ def _data_id(checksum: Checksum) -> bytes:
     return b"" if checksum.data_id is None else checksum.data_id.to_bytes(2, "little")
 
 
+def _is_whole_byte(field: Field) -> bool:
+    return field.length == 8 and field.start % 8 == (0 if field.little_endian else 7)
+
+
 def _without_checksum(data: bytes, checksum: Checksum) -> bytes:
     """The payload as it is covered: without the checksum's byte, or with its bits zero."""
     field = checksum.field
-    if field.length == 8 and field.start % 8 == (0 if field.little_endian else 7):
+    if _is_whole_byte(field):
         position = field.start // 8
         return data[:position] + data[position + 1 :]
     blank = bytearray(data)
@@ -106,6 +111,22 @@ def checksum_of(can_id: int, data: bytes, checksum: Checksum) -> int:
 def checksum_holds(can_id: int, data: bytes, checksum: Checksum) -> bool:
     """Whether the payload carries the checksum it should."""
     return extract(data, checksum.field) == checksum_of(can_id, data, checksum)
+
+
+def compile_checksum(can_id: int, checksum: Checksum) -> Callable[[bytes], bool]:
+    """`checksum_holds` for one message, with all that is the same for each of its frames done beforehand."""
+    table = _TABLES.get(checksum.kind)
+    if table is None or not _is_whole_byte(checksum.field):
+        return lambda data: checksum_holds(can_id, data, checksum)
+    begin, position = _crc8(table, _data_id(checksum)) ^ 0xFF, checksum.field.start // 8
+
+    def holds(data: bytes) -> bool:
+        crc = begin
+        for byte in data[:position] + data[position + 1 :] if position else data[1:]:
+            crc = table[crc ^ byte]
+        return crc ^ 0xFF == data[position]
+
+    return holds
 
 
 def protect(

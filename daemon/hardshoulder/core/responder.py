@@ -73,6 +73,11 @@ class Responder:
         """The findings whose evidence has begun, for whoever draws or writes them down; to be looked at only."""
         return self._rules.busy
 
+    @property
+    def calm(self) -> bool:
+        """Whether nothing is suspected: no evidence has begun, and no incident is open."""
+        return self.incident is None and not self._rules.busy
+
     def receive(self, frame: Frame) -> list[Action]:
         """Takes one frame; its time may equal the last one but a smaller one counts as now."""
         if frame.at_s < self._now_s:

@@ -4,9 +4,12 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 from hardshoulder.core.actions import Report, ReportStatus
-from hardshoulder.core.shadow import ShadowStatus
+
+if TYPE_CHECKING:
+    from hardshoulder.core.shadow import ShadowStatus
 
 REPORTS_LIMIT = 1000
 
@@ -23,7 +26,7 @@ class StatusReport:
     status: ReportStatus
     buses: Mapping[str, bool]
     invalid_frames: Mapping[str, int]
-    shadow: ShadowStatus | None = None
+    shadow: "ShadowStatus | None" = None
     bus_errors: Mapping[str, int] = field(default_factory=dict)
 
 

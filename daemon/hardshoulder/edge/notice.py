@@ -2,11 +2,14 @@
 
 import logging
 import os
-import subprocess
+from typing import TYPE_CHECKING
 
 from hardshoulder.core.actions import Notice
 from hardshoulder.core.notices import text_key
 from hardshoulder.core.plan import Side
+
+if TYPE_CHECKING:
+    import subprocess
 
 log = logging.getLogger("hardshoulder.notice")
 
@@ -41,6 +44,8 @@ class Cabin:
         if len(self._running) >= RUNNING_AT_MOST:
             log.error("notice=%s not shown: %d notice programs still run", notice.value, len(self._running))
             return
+        import subprocess  # not above: the car is watched first
+
         environment = {**os.environ, "HARDSHOULDER_NOTICE": notice.value}
         try:
             self._running.append(

@@ -7,12 +7,15 @@ the candidate is let go, and the status says that it no longer runs.
 import traceback
 from collections.abc import Callable, Iterable
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from hardshoulder.core.actions import Action, Report
 from hardshoulder.core.frame import Frame
 from hardshoulder.core.plan import CarPlan
-from hardshoulder.core.shadow import Comparison, Shadow, ShadowStatus
 from hardshoulder.edge.surroundings import Say
+
+if TYPE_CHECKING:
+    from hardshoulder.core.shadow import Comparison, Shadow, ShadowStatus
 
 
 class Trial:
@@ -25,7 +28,7 @@ class Trial:
         self._frames: list[Frame] = []
         self._reports: list[Report] = []
         if plan is not None:
-            self._last = ShadowStatus(plan.ruleset, True, (), ())
+            self._last = _untried(plan)
             self._guarded(lambda: self._start(plan))
 
     @property
@@ -34,7 +37,7 @@ class Trial:
         return self._shadow is not None
 
     @property
-    def status(self) -> ShadowStatus | None:
+    def status(self) -> "ShadowStatus | None":
         """How the two have agreed so far; None where there never was a candidate."""
         return self._last
 
@@ -53,10 +56,12 @@ class Trial:
             self._guarded(lambda: self._follow(shadow, lost, now_s))
 
     def _start(self, plan: CarPlan) -> None:
+        from hardshoulder.core.shadow import Shadow
+
         self._shadow = Shadow(plan)
         self._last = self._shadow.status
 
-    def _follow(self, shadow: Shadow, lost: Iterable[str], now_s: float) -> None:
+    def _follow(self, shadow: "Shadow", lost: Iterable[str], now_s: float) -> None:
         frames, self._frames = self._frames, []
         reports, self._reports = self._reports, []
         judged: list[Comparison] = []
@@ -82,3 +87,9 @@ class Trial:
                 f"the candidate ruleset {self._last.ruleset} failed and is let go, the car is watched as before: "
                 f"{type(error).__name__}: {error} ({place.filename}, line {place.lineno})",
             )
+
+
+def _untried(plan: CarPlan) -> "ShadowStatus":
+    from hardshoulder.core.shadow import ShadowStatus  # on demand: few cars have a candidate
+
+    return ShadowStatus(plan.ruleset, True, (), ())

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from hardshoulder.core.bits import fits, insert
-from hardshoulder.core.decode import ReadSignal, compile_signal
+from hardshoulder.core.decode import SignalReader, packing_of
 from hardshoulder.core.plan import FieldKind, MessagePlan, SignalPlan
 from hardshoulder.core.protection import checksum_holds, protect
 from hardshoulder.core.vocabulary import DRIVE_EVIDENCE, Value, Vss
@@ -34,8 +34,9 @@ class Rewriter:
     def __init__(self, message: MessagePlan, *, evidence_only: bool) -> None:
         """evidence_only: leave alone what a checksum guards that nobody here can write."""
         self._message = message
-        self._signals: list[tuple[SignalPlan, ReadSignal]] = [
-            (signal, compile_signal(signal))
+        self._packing = packing = packing_of(message)
+        self._signals: list[tuple[SignalPlan, SignalReader]] = [
+            (signal, SignalReader(signal, packing))
             for signal in message.signals
             if not evidence_only or signal.vss in DRIVE_EVIDENCE
         ]
@@ -50,9 +51,9 @@ class Rewriter:
             message.checksum is not None and not checksum_holds(can_id, data, message.checksum)
         ):
             return data
-        payload = bytearray(data)
-        for signal, read in self._signals:
-            recorded, value = read(data), said(signal.vss)
+        payload, number = bytearray(data), self._packing.number(data)
+        for signal, reader in self._signals:
+            recorded, value = reader.read(number), said(signal.vss)
             if value is None or recorded is None or recorded == value:
                 continue
             raw = raw_of(signal, value)
