@@ -15,11 +15,13 @@ from hardshoulder.edge.bus import RECEIVE_AT_ONCE, BusError
 from hardshoulder.edge.can_errors import BUS_OFF, ERROR_MASK, ReportingBus, kinds_of
 
 # struct can_frame and struct canfd_frame begin alike, and the flags are bits of can_id.
-_CAN_FRAME = struct.Struct("=IB3x8s")
+CAN_FRAME = struct.Struct("=IB3x8s")
 _HEAD = struct.Struct("=IB")
 _FD_SIZE, _DATA_AT = 72, 8
 _RTR_FLAG, _ERR_FLAG = 0x4000_0000, 0x2000_0000
 _FILTER_LIMIT = 512  # CAN_RAW_FILTER_MAX
+
+_FROM_HERE = socket.MSG_DONTROUTE  # of a received frame: some socket of this machine sent it
 
 # Python names none of them; the stamp is a struct timespec as the machine's C library has it.
 _CAN_RAW_ERR_FILTER = 2
@@ -57,9 +59,20 @@ class StampClock:
 class SocketCanBus(ReportingBus):
     """A raw socket as a bus. Frames nobody wants never leave the kernel."""
 
-    def __init__(self, name: str, channel: str, wanted: frozenset[int], sock: socket.socket) -> None:
-        """sock: bound, non-blocking, with SO_TIMESTAMPNS; wanted: ids, 29-bit ones with EXTENDED set."""
+    def __init__(
+        self,
+        name: str,
+        channel: str,
+        wanted: frozenset[int],
+        sock: socket.socket,
+        own: frozenset[tuple[int, bytes]] = frozenset(),
+    ) -> None:
+        """sock: bound, non-blocking, with SO_TIMESTAMPNS; wanted: ids, 29-bit ones with EXTENDED set.
+
+        own: (id, payload) of frames that leave this machine for us by another socket; they are not given back.
+        """
         self.name = name
+        self._own = own
         self._channel = channel
         self._wanted = wanted
         self._socket = sock
@@ -80,15 +93,17 @@ class SocketCanBus(ReportingBus):
 
     def receive_ready(self) -> list[Frame]:
         frames: list[Frame] = []
-        clock, name, wanted = self._clock, self.name, self._wanted
+        clock, name, wanted, own = self._clock, self.name, self._wanted, self._own
         clock.begin(time.monotonic(), time.time())
         try:
             for _ in range(RECEIVE_AT_ONCE):
-                raw, ancillary, _flags, _address = self._socket.recvmsg(_FD_SIZE, _STAMP_SPACE)
+                raw, ancillary, flags, _address = self._socket.recvmsg(_FD_SIZE, _STAMP_SPACE)
                 can_id, length = _HEAD.unpack_from(raw)
                 if can_id in wanted:
-                    seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
                     data = raw[_DATA_AT : _DATA_AT + length]
+                    if flags & _FROM_HERE and (can_id, data) in own:
+                        continue
+                    seconds, nanoseconds = _TIMESPEC.unpack(ancillary[0][2])
                     frames.append(Frame(clock.at_s(seconds + nanoseconds * 1e-9), name, can_id, data))
                 elif can_id & _ERR_FLAG:
                     self._note_error(can_id, raw[_DATA_AT:])
@@ -107,7 +122,7 @@ class SocketCanBus(ReportingBus):
 
     def send(self, frame: Frame) -> None:
         assert len(frame.data) <= 8, "hazard frames are classic CAN"
-        raw = _CAN_FRAME.pack(frame.can_id, len(frame.data), frame.data)
+        raw = CAN_FRAME.pack(frame.can_id, len(frame.data), frame.data)
         try:
             self._socket.send(raw)
         except OSError as error:
@@ -121,6 +136,11 @@ class SocketCanBus(ReportingBus):
 
 def open_socketcan(name: str, channel: str, wanted: frozenset[int]) -> SocketCanBus:
     """The interface as a bus. Raises BusError when it is not there or is down."""
+    return SocketCanBus(name, channel, wanted, open_socket(name, channel, wanted))
+
+
+def open_socket(name: str, channel: str, wanted: frozenset[int]) -> socket.socket:
+    """The bound socket of such a bus. Raises BusError."""
     try:
         sock = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
     except OSError as error:
@@ -132,7 +152,7 @@ def open_socketcan(name: str, channel: str, wanted: frozenset[int]) -> SocketCan
     except OSError as error:
         sock.close()
         raise BusError(f"bus {name}: cannot open CAN interface {channel}: {error.strerror}") from None
-    return SocketCanBus(name, channel, wanted, sock)
+    return sock
 
 
 def _prepare(sock: socket.socket, channel: str, wanted: frozenset[int]) -> None:
