@@ -24,10 +24,13 @@ from hardshoulder.core.actions import (
     Use,
     latest_frames,
 )
+from hardshoulder.core.asking import whole_cycle
 from hardshoulder.core.frame import Frame, id_text
 from hardshoulder.core.permit import Permit, Refusal
 from hardshoulder.core.responder import Responder
+from hardshoulder.edge.broadcast import Broadcaster, admitted
 from hardshoulder.edge.courier import Clock, Courier, StatusReport
+from hardshoulder.edge.descriptors import DescriptorStore
 from hardshoulder.edge.journal import Journal, load
 from hardshoulder.edge.links import Links
 from hardshoulder.edge.notice import Cabin
@@ -76,7 +79,8 @@ class Daemon:
         settings, plan = bundle.settings, bundle.plan
         self._responder = Responder(plan, _new_id)
         self._permit = Permit(bundle.allowed, armed=settings.armed)
-        self._links = Links(settings.buses, self._responder.wanted | self._permit.listed)
+        self._store = DescriptorStore()
+        self._links = self._make_links()
         self._pace = Pace(self._links.selector)
         self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button, plan.get_out)
         self._trial = Trial(bundle.candidate, _say)
@@ -87,6 +91,15 @@ class Daemon:
         self._status: ReportStatus | None = None
         self._status_due_s = 0.0
         self._stop = False
+
+    def _make_links(self) -> Links:
+        """With a request that outlives us, where the gate lets the whole of its cycle pass."""
+        bundle = self._bundle
+        cycle = whole_cycle(bundle.plan.hazard.command) if bundle.settings.armed else None
+        if cycle is not None and not admitted(cycle, bundle.allowed):
+            cycle = None
+        broadcaster = Broadcaster(cycle, self._store)
+        return Links(bundle.settings.buses, self._responder.wanted | self._permit.listed, broadcaster.open)
 
     def _make_courier(self) -> Courier | None:
         settings, plan = self._bundle.settings, self._bundle.plan
@@ -103,6 +116,7 @@ class Daemon:
         """Watches the car until SIGTERM or SIGINT."""
         self._catch_signals()
         self._links.open_missing(time.monotonic())
+        self._store.clear()
         self._say_what_runs()
         if self._courier is not None:
             self._courier.start()
@@ -177,6 +191,7 @@ class Daemon:
         if self._permit.overhear(frame.bus, frame.can_id, now_s):
             text = _frame_text(frame)
             log.error("another sender: bus=%s frame=%s; nothing of ours is sent on this id", frame.bus, text)
+            self._links.hush(frame.bus, frame.can_id)
         self._decided(self._responder.receive(frame), frame)
 
     def _next_s(self, now_s: float) -> float:
@@ -225,6 +240,7 @@ class Daemon:
             self._refused[use] = refusal
             log.warning("would have sent bus=%s frame=%s: %s", frame.bus, _frame_text(frame), refusal.value)
         if use is Use.HAZARDS:
+            self._links.hush(frame.bus, frame.can_id)
             self._perform(self._responder.hazards_refused(now_s))
 
     def _on_notify(self, action: Notify) -> None:

@@ -1,11 +1,12 @@
 """Runs inside the guest: the car's body controller, which obeys hazard requests and says what its lamps do.
 
 body.py CONFIG INTERFACE... speaks on all of them at once and prints `talking`, and `hazards on` or `hazards off`
-whenever its lamps change. It is no more than that, since an emulated machine is slow; the rest of the car is can-utils'
-canplayer.
+whenever its lamps change. SIGUSR1 is the driver's press on the hazard switch, which ends what flashes until it is asked
+for anew. It is no more than that, since an emulated machine is slow; the rest of the car is can-utils' canplayer.
 """
 
 import select
+import signal
 import sys
 import time
 from pathlib import Path
@@ -19,6 +20,9 @@ from support.talker import Talker
 _MISSED_S = 0.3
 """Three periods without a request, and the lamps go dark."""
 
+_HELD_S = 0.3
+"""A finger stays on the switch for longer than a frame takes to say so."""
+
 
 class Body:
     """One body controller on several interfaces; one that is down is opened again when there is something to say."""
@@ -30,7 +34,12 @@ class Body:
         self._talker = Talker(plan)
         self._lamps = self._talker.carrier(Vss.HAZARD_SIGNALING)
         self._buses: dict[str, Bus | None] = dict.fromkeys(interfaces)
-        self._asked_s = float("-inf")
+        self._asked_s = self._pressed_s = float("-inf")
+        self._overruled = False
+
+    def press(self, _number: int, _frame: object) -> None:
+        """The driver's finger on the hazard switch."""
+        self._pressed_s, self._overruled = time.monotonic(), True
 
     def live(self) -> None:
         """Until it is killed."""
@@ -38,11 +47,14 @@ class Body:
         shown = False
         while True:
             self._hear(time.monotonic() + self._lamps.cycle_s)
-            hazards = time.monotonic() < self._asked_s + _MISSED_S
+            now_s = time.monotonic()
+            asked = now_s < self._asked_s + _MISSED_S
+            self._overruled = self._overruled and asked
+            hazards = asked and not self._overruled
             if hazards is not shown:
                 shown = hazards
                 print("hazards", "on" if shown else "off", flush=True)
-            self._talker.values[Vss.HAZARD_SIGNALING] = hazards
+            self._talker.values |= {Vss.HAZARD_SIGNALING: hazards, Vss.HAZARD_SWITCH: now_s < self._pressed_s + _HELD_S}
             self._say()
 
     def _hear(self, until_s: float) -> None:
@@ -82,4 +94,6 @@ class Body:
 
 
 if __name__ == "__main__":
-    Body(Path(sys.argv[1]), sys.argv[2:]).live()
+    body = Body(Path(sys.argv[1]), sys.argv[2:])
+    signal.signal(signal.SIGUSR1, body.press)
+    body.live()

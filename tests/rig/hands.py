@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from types import TracebackType
@@ -12,7 +13,7 @@ from hardshoulder.core.frame import id_text
 from hardshoulder.core.vocabulary import Value, Vss
 from hardshoulder.plan_cache import load_bundle
 from hardshoulder_sim.processes import write_config
-from rig.machine import PYTHON, Process, Rig
+from rig.machine import CHECKOUT, PYTHON, Process, Rig
 from support.live_car import LOST
 from support.talker import HEALTHY, Talker, reference_plan
 
@@ -27,7 +28,11 @@ FAST_S = 0.02
 ROUND_S = 16.0
 """Sixteen counts of every message, the slowest once a second."""
 
+UNIT = CHECKOUT / "systemd" / "hardshoulder.service"
+
 _HERE = Path(__file__).parent
+_MANAGED = "/run/managed"
+_KEPT_OF_UNIT = {"Restart", "RestartSec", "NotifyAccess", "FileDescriptorStoreMax"}
 
 
 def make_config(folder: Path, bus_url: str, *, fleet: bool = False) -> Path:
@@ -99,7 +104,7 @@ class Car(Processes):
 
     def __init__(self, rig: Rig, folder: Path, *interfaces: str) -> None:
         super().__init__(rig)
-        config = make_config(folder, "socketcan:can0")
+        self.config = config = make_config(folder, "socketcan:can0")
         self._healthy = write_drive(folder / "healthy.log", {})
         self._broken = write_drive(folder / "broken.log", LOST)
         self._player: Process | None = None
@@ -111,6 +116,10 @@ class Car(Processes):
     def lamps(self) -> list[str]:
         """What its hazard lamps did so far: on, off."""
         return [line.removeprefix("hazards ") for line in self._body.lines if line.startswith("hazards ")]
+
+    def press_hazard_switch(self) -> None:
+        """The driver's hand: what flashes goes dark."""
+        self._body.signal(signal.SIGUSR1)
 
     def drive(self, interface: str) -> None:
         """All is well, on this interface."""
@@ -146,21 +155,80 @@ class Shore(Processes):
         return [json.loads(line.partition(" ")[2]) for line in self._fleet.lines if line.startswith(leaf + " ")]
 
 
-class Daemon(Processes):
-    """`hardshoulder run` with empty storage; what it logs is its standard error."""
+class Watched(Processes):
+    """Something that logs."""
 
     def __init__(self, rig: Rig, config: Path) -> None:
         super().__init__(rig)
         rig.run(["sh", "-c", f"rm -rf {config.parent}/storage/*"], check=True)
-        command = [PYTHON, "-m", "hardshoulder", "run", "--config", str(config)]
-        self._process = self.start(*command, env=cache_of(config))
-        self.logs("watching vehicle=")
+        self._command = [PYTHON, "-m", "hardshoulder", "run", "--config", str(config)]
+        self._env = cache_of(config)
 
     @property
     def log(self) -> str:
         """Everything so far."""
-        return self._process.stderr
+        raise NotImplementedError
 
     def logs(self, text: str, times: int = 1) -> None:
         """Until it has logged this so often. Raises AssertionError."""
         self.until(lambda: self.log.count(text) >= times, f"{times} x {text!r}")
+
+
+class Daemon(Watched):
+    """`hardshoulder run` with empty storage; what it logs is its standard error."""
+
+    def __init__(self, rig: Rig, config: Path) -> None:
+        super().__init__(rig, config)
+        self._process = self.start(*self._command, env=self._env)
+        self.logs("watching vehicle=")
+
+    @property
+    def log(self) -> str:
+        return self._process.stderr
+
+
+class Service(Watched):
+    """The same as a service of a real systemd: a user's, which runs as any other process does.
+
+    How it is started anew and what is kept for it stands in the unit that is shipped.
+    """
+
+    def __init__(self, rig: Rig, config: Path) -> None:
+        super().__init__(rig, config)
+        kept = [line for line in UNIT.read_text().splitlines() if line.partition("=")[0] in _KEPT_OF_UNIT]
+        assert len(kept) == len(_KEPT_OF_UNIT), kept
+        lines = [
+            "[Service]",
+            f"ExecStart={' '.join(self._command)}",
+            "TimeoutStopSec=10",
+            f"StandardError=append:{_MANAGED}/log",
+            *kept,
+        ]
+        target = "[Unit]\nDefaultDependencies=no\nWants=hardshoulder.service\n"
+        script = f"""
+            grep -q cgroup2 /proc/mounts || mount -t cgroup2 none /sys/fs/cgroup
+            rm -rf {_MANAGED}
+            mkdir -p {_MANAGED}/systemd/user /run/systemd/system
+            printf '%s\n' "$1" >{_MANAGED}/systemd/user/hardshoulder.service
+            printf '%s' "$2" >{_MANAGED}/systemd/user/rig.target
+            touch {_MANAGED}/log"""
+        rig.run(["sh", "-ec", script, "sh", "\n".join(lines), target], check=True)
+        self._tail = self.start("tail", "-n", "+1", "-f", f"{_MANAGED}/log")
+        env = {**self._env, "XDG_RUNTIME_DIR": _MANAGED, "XDG_CONFIG_HOME": _MANAGED}
+        self.start("/lib/systemd/systemd", "--user", "--unit=rig.target", "--log-target=console", env=env)
+        self.logs("watching vehicle=")
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
+        self.control("stop")
+        super().__exit__(kind, error, at)
+
+    @property
+    def log(self) -> str:
+        return self._tail.stdout
+
+    def control(self, *how: str) -> None:
+        """As systemctl does: restart, stop."""
+        command = ["systemctl", "--user", *how, "hardshoulder.service"]
+        # The guest's processes live in a chroot, where systemctl does nothing unless it is told to.
+        env = {"XDG_RUNTIME_DIR": _MANAGED, "SYSTEMD_IGNORE_CHROOT": "1"}
+        self.rig.run(command, START_S, check=True, env=env)

@@ -18,14 +18,14 @@ class Seen(NamedTuple):
 class Witness:
     """Watches an interface from when it is made until it is left.
 
-    only: the one standard id that it watches, in hexadecimal; fewer lines to carry out of a slow machine.
+    only: the standard ids that it watches, in hexadecimal; fewer lines to carry out of a slow machine.
     """
 
-    def __init__(self, rig: Rig, interface: str, only: str | None = None) -> None:
+    def __init__(self, rig: Rig, interface: str, *only: str) -> None:
         listeners = f"cat /proc/net/can/rcvlist_* | grep -c '^ *{interface} '"
         before = rig.run(["sh", "-c", listeners]).stdout.strip()
         self._rig = rig
-        self.process = rig.start(["candump", "-L", interface if only is None else f"{interface},{only}:7FF"])
+        self.process = rig.start(["candump", "-L", ",".join([interface, *(f"{can_id}:7FF" for can_id in only)])])
         # It says nothing when it begins to listen, but the kernel does.
         ready = rig.run(["sh", "-c", f"while [ $({listeners}) -le {before} ]; do sleep 0.02; done"])
         assert ready.returncode == 0, ready

@@ -1,5 +1,6 @@
 """Which frame of the hazard command is due when: a short script of ons and offs, played at the command's period."""
 
+from dataclasses import dataclass
 from math import inf
 
 from hardshoulder.core.frame import Frame
@@ -8,6 +9,34 @@ from hardshoulder.core.protection import protect
 
 OFF_FRAMES = 3
 """Frames that say off at the end, so that one lost frame leaves no lamp flashing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cycle:
+    """Every frame of a request that is repeated, for whoever goes on with it without us.
+
+    on, off: the payloads in the order in which they are sent, the counter from zero; after the last comes the first.
+    """
+
+    bus: str
+    can_id: int
+    period_s: float
+    on: tuple[bytes, ...]
+    off: tuple[bytes, ...]
+
+
+def whole_cycle(command: HazardCommand | None) -> Cycle | None:
+    """The cycle of a level; None for a pulse or toggle, which nobody may repeat blindly."""
+    if command is None or command.style is not CommandStyle.LEVEL:
+        return None
+    counts = range(1 if command.counter is None else command.counter.modulo)
+    on, off = (tuple(_payload(command, count, says_on=says_on) for count in counts) for says_on in (True, False))
+    return Cycle(command.bus, command.can_id, command.period_s, on, off)
+
+
+def _payload(command: HazardCommand, count: int, *, says_on: bool) -> bytes:
+    counter = None if command.counter is None else (command.counter, count)
+    return protect(command.can_id, command.on if says_on else command.off, counter, command.checksum)
 
 
 class Asking:
@@ -89,7 +118,6 @@ class Asking:
         return [self._frame(command, says_on, now_s)]
 
     def _frame(self, command: HazardCommand, says_on: bool, now_s: float) -> Frame:
-        counter = None if command.counter is None else (command.counter, self._count)
+        data = _payload(command, self._count, says_on=says_on)
         self._count += 1
-        data = protect(command.can_id, command.on if says_on else command.off, counter, command.checksum)
         return Frame(now_s, command.bus, command.can_id, data)

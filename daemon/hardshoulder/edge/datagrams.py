@@ -8,6 +8,8 @@ import struct
 
 # sys/socket.h: struct mmsghdr is a struct msghdr (name, parts, control data, flags) with the length that came.
 _HEADER = struct.Struct("@PIPNPNi0PI0P")
+_FLAGS = struct.Struct("@i")
+_FLAGS_AT = struct.calcsize("@PIPNPN")
 _PART = struct.Struct("@PN")
 
 _recvmmsg = ctypes.CDLL(None, use_errno=True).recvmmsg
@@ -39,16 +41,23 @@ class Datagrams:
         )
         self._headers = ctypes.create_string_buffer(self._fresh, len(self._fresh))
         self._headers_at = ctypes.addressof(self._headers)
+        self._used = 0
 
     def receive(self) -> int:
         """How many came, at most `count`; 0 when none waits. Never blocks; raises OSError."""
+        # Into the headers of the last time the kernel has written how much of its slots it used.
+        ctypes.memmove(self._headers_at, self._fresh, self._used * _HEADER.size)
+        self._used = 0
         came: int = _recvmmsg(self._descriptor, self._headers_at, self.count, socket.MSG_DONTWAIT, None)
         if came < 0:
             number = ctypes.get_errno()
             if number in (errno.EAGAIN, errno.EINTR):
                 return 0
             raise OSError(number, os.strerror(number))
-        # The kernel has written into each header how much of its slots it used.
-        used = came * _HEADER.size
-        ctypes.memmove(self._headers_at, self._fresh, used)
+        self._used = came
         return came
+
+    def flags(self, number: int) -> int:
+        """The flags (MSG_*) of one of the datagrams that came last."""
+        flags: int = _FLAGS.unpack_from(self._headers, number * _HEADER.size + _FLAGS_AT)[0]
+        return flags

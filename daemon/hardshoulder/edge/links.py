@@ -3,6 +3,7 @@
 import logging
 import selectors
 from collections import Counter as Tally
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from hardshoulder.core.frame import Frame
@@ -14,6 +15,9 @@ from hardshoulder.settings import BusSettings
 log = logging.getLogger("hardshoulder.bus")
 
 RETRY_AFTER_S = 1.0
+
+Opener = Callable[[str, str, frozenset[int], int | None], Bus]
+"""Opens a bus by name, URL, ids and bit rate, as `open_bus` does."""
 
 
 @dataclass(slots=True)
@@ -31,7 +35,10 @@ class _Link:
 class Links:
     """All buses of one car behind one selector. A bus that is not there never stops the others."""
 
-    def __init__(self, settings: tuple[BusSettings, ...], wanted: frozenset[tuple[str, int]]) -> None:
+    def __init__(
+        self, settings: tuple[BusSettings, ...], wanted: frozenset[tuple[str, int]], opener: Opener = open_bus
+    ) -> None:
+        self._opener = opener
         self.selector = selectors.DefaultSelector()
         self.errors: Tally[str] = Tally()
         """What the controllers reported since the start, as `bus.kind`; a bus that is opened again goes on counting."""
@@ -55,7 +62,7 @@ class Links:
     def _open(self, link: _Link, now_s: float) -> None:
         entry = link.settings
         try:
-            link.bus = open_bus(entry.name, entry.url, link.ids, entry.bitrate)
+            link.bus = self._opener(entry.name, entry.url, link.ids, entry.bitrate)
         except BusError as error:
             self._complain(link, str(error), now_s)
             return
@@ -69,7 +76,7 @@ class Links:
         """
         up = not isinstance(link.bus, TendedBus) or link.bus.ready
         if isinstance(link.bus, ReportingBus):
-            up = not link.bus.off
+            up = up and not link.bus.off
         if up and not link.up:
             link.complaint = ""
             log.info("bus=%s state=up url=%s", link.settings.name, link.settings.url)
@@ -87,7 +94,7 @@ class Links:
         return min(map(_due_s, self._links.values()), default=float("inf"))
 
     def keep_alive(self, wish: Wish, now_s: float) -> None:
-        """Tells the wish to every microcontroller; one that does not answer is closed and tried again."""
+        """Tells the wish to everybody who acts for us; one who does not answer is closed and tried again."""
         for link in self._links.values():
             if isinstance(link.bus, TendedBus):
                 try:
@@ -95,6 +102,12 @@ class Links:
                     self._note_up(link)
                 except BusError as error:
                     self._lose(link, error, now_s)
+
+    def hush(self, bus: str, can_id: int) -> None:
+        """Ends at once what somebody sends for us on this id."""
+        link = self._links.get(bus)
+        if link is not None and isinstance(link.bus, TendedBus):
+            link.bus.hush(can_id)
 
     def receive(self, link: object, now_s: float) -> list[Frame]:
         """The frames that wait on a selected link; a bus that went away is closed and tried again."""
@@ -137,6 +150,9 @@ class Links:
     def _lose(self, link: _Link, error: BusError, now_s: float) -> None:
         assert link.bus is not None
         self.selector.unregister(link.bus)
+        if isinstance(link.bus, TendedBus):
+            # What is opened next begins anew, and two must not ask side by side.
+            link.bus.hush(None)
         link.bus.close()
         link.bus, link.up = None, False
         self._lost.append(link.settings.name)

@@ -16,10 +16,12 @@ from hardshoulder.edge.can_errors import BUS_OFF, ERROR_MASK, ReportingBus, kind
 from hardshoulder.edge.datagrams import Datagrams
 
 # struct can_frame and struct canfd_frame begin alike, and the flags are bits of can_id.
-_CAN_FRAME = struct.Struct("=IB3x8s")
+CAN_FRAME = struct.Struct("=IB3x8s")
 _ANY_FRAME = struct.Struct("=IB3x64s")
 _RTR_FLAG, _ERR_FLAG = 0x4000_0000, 0x2000_0000
 _FILTER_LIMIT = 512  # CAN_RAW_FILTER_MAX
+
+_FROM_HERE = socket.MSG_DONTROUTE  # of a received frame: some socket of this machine sent it
 
 # Python names none of them; the stamp is a struct timespec as the machine's C library has it.
 _CAN_RAW_ERR_FILTER = 2
@@ -62,9 +64,20 @@ class StampClock:
 class SocketCanBus(ReportingBus):
     """A raw socket as a bus. Frames nobody wants never leave the kernel."""
 
-    def __init__(self, name: str, channel: str, wanted: frozenset[int], sock: socket.socket) -> None:
-        """sock: bound, non-blocking, with SO_TIMESTAMPNS; wanted: ids, 29-bit ones with EXTENDED set."""
+    def __init__(
+        self,
+        name: str,
+        channel: str,
+        wanted: frozenset[int],
+        sock: socket.socket,
+        own: frozenset[tuple[int, bytes]] = frozenset(),
+    ) -> None:
+        """sock: bound, non-blocking, with SO_TIMESTAMPNS; wanted: ids, 29-bit ones with EXTENDED set.
+
+        own: (id, payload) of frames that leave this machine for us by another socket; they are not given back.
+        """
         self.name = name
+        self._own = own
         self._channel = channel
         self._wanted = wanted
         self._socket = sock
@@ -100,11 +113,15 @@ class SocketCanBus(ReportingBus):
 
     def _take(self, came: int, frames: list[Frame]) -> None:
         """The frames among so many datagrams that are wanted; errors are noted."""
-        clock, name, wanted, waiting = self._clock, self.name, self._wanted, self._waiting
+        clock, name, wanted, waiting, own = self._clock, self.name, self._wanted, self._waiting, self._own
         raws = _ANY_FRAME.iter_unpack(waiting.data[: came * _ANY_FRAME.size])
         stamps = _STAMP.iter_unpack(waiting.control[: came * _STAMP.size])
-        for (can_id, length, data), (_, _, _, seconds, nanoseconds) in zip(raws, stamps, strict=True):
+        for number, ((can_id, length, data), (_, _, _, seconds, nanoseconds)) in enumerate(
+            zip(raws, stamps, strict=True)
+        ):
             if can_id in wanted:
+                if own and (can_id, data[:length]) in own and waiting.flags(number) & _FROM_HERE:
+                    continue
                 at_s = clock.at_s(seconds + nanoseconds * 1e-9)
                 # The named tuple without its own constructor, which costs twice as much.
                 frames.append(tuple.__new__(Frame, (at_s, name, can_id, data[:length])))
@@ -120,7 +137,7 @@ class SocketCanBus(ReportingBus):
 
     def send(self, frame: Frame) -> None:
         assert len(frame.data) <= 8, "hazard frames are classic CAN"
-        raw = _CAN_FRAME.pack(frame.can_id, len(frame.data), frame.data)
+        raw = CAN_FRAME.pack(frame.can_id, len(frame.data), frame.data)
         try:
             self._socket.send(raw)
         except OSError as error:
@@ -134,6 +151,11 @@ class SocketCanBus(ReportingBus):
 
 def open_socketcan(name: str, channel: str, wanted: frozenset[int]) -> SocketCanBus:
     """The interface as a bus. Raises BusError when it is not there or is down."""
+    return SocketCanBus(name, channel, wanted, open_socket(name, channel, wanted))
+
+
+def open_socket(name: str, channel: str, wanted: frozenset[int]) -> socket.socket:
+    """The bound socket of such a bus. Raises BusError."""
     try:
         sock = socket.socket(socket.AF_CAN, socket.SOCK_RAW, socket.CAN_RAW)
     except OSError as error:
@@ -145,7 +167,7 @@ def open_socketcan(name: str, channel: str, wanted: frozenset[int]) -> SocketCan
     except OSError as error:
         sock.close()
         raise BusError(f"bus {name}: cannot open CAN interface {channel}: {error.strerror}") from None
-    return SocketCanBus(name, channel, wanted, sock)
+    return sock
 
 
 def _prepare(sock: socket.socket, channel: str, wanted: frozenset[int]) -> None:

@@ -1,4 +1,4 @@
-"""Buses with a microcontroller at the other end, which has to be told again and again that somebody is there."""
+"""Buses on which somebody acts for us, a microcontroller or the kernel, and has to be told again and again to do so."""
 
 from abc import ABC, abstractmethod
 from math import inf
@@ -39,3 +39,6 @@ class TendedBus(ABC):
     @abstractmethod
     def next_due_s(self) -> float:
         """When `keep_alive` has something to do."""
+
+    def hush(self, can_id: int | None) -> None:  # noqa: B027 - a microcontroller has a permit of its own
+        """Ends at once what is sent for us on this id without further word; None: whatever it is."""
