@@ -252,7 +252,7 @@ class Thresholds:
     pedal_hangs_after_s: float = 2.5
     no_torque_below_nm: float = 20.0
     no_torque_hold_s: float = 0.7
-    no_torque_loss_kph: float = 1.0
+    no_torque_loss_kph: float = 0.5
     stop_now_hold_s: float = 1.0
     limp_home_hold_s: float = 0.5
     malfunction_counts_for_s: float = 10.0

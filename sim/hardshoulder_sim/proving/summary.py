@@ -54,12 +54,7 @@ def summary(verdicts: Sequence[Verdict], options: Options, version: str, ruleset
         "false_alarms_per_1000_h": _per_1000_h(len(alarms), hours),
         "false_alarms_per_1000_h_upper95": _per_1000_h(poisson_upper(len(alarms)), hours),
         **_delays(found),
-        "by_shutdown": _by(expected, lambda verdict: verdict.shutdown),
-        "by_propulsion": _by(expected, lambda verdict: verdict.car),
-        "by_variant": _by(expected, lambda verdict: verdict.variant),
-        "by_speed": _by(expected, _band, _BANDS),
-        "by_sign": _by(expected, lambda verdict: verdict.truth.shown_by.partition(" of ")[0] if verdict.truth else ""),
-        "confusion": _confusion(expected),
+        **_groups(expected),
         "named_otherwise": [_miss(verdict) for verdict in found if _misnamed(verdict)],
         "misses": [_miss(verdict) for verdict in expected if verdict.found is None],
         "alarms": alarms,
@@ -68,6 +63,18 @@ def summary(verdicts: Sequence[Verdict], options: Options, version: str, ruleset
         "unobservable": _unobservable(faults),
         "look_alikes": _look_alikes(drives),
         "cases": {verdict.case: _incidents(verdict) for verdict in verdicts},
+    }
+
+
+def _groups(expected: Sequence[Verdict]) -> Record:
+    """The same shutdowns from several sides."""
+    return {
+        "by_shutdown": _by(expected, lambda verdict: verdict.shutdown),
+        "by_propulsion": _by(expected, lambda verdict: verdict.car),
+        "by_variant": _by(expected, lambda verdict: verdict.variant),
+        "by_speed": _by(expected, _band, _BANDS),
+        "by_sign": _by(expected, lambda verdict: verdict.truth.shown_by.partition(" of ")[0] if verdict.truth else ""),
+        "confusion": _confusion(expected),
     }
 
 
