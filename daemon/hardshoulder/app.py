@@ -34,6 +34,7 @@ from hardshoulder.edge.links import Links
 from hardshoulder.edge.notice import Cabin
 from hardshoulder.edge.tended import QUIET, Wish
 from hardshoulder.edge.trial import Trial
+from hardshoulder.edge.watchdog import Watchdog
 from hardshoulder.plan_cache import Bundle
 from hardshoulder.settings import Identity
 
@@ -75,6 +76,7 @@ class Daemon:
         self._trial = Trial(bundle.candidate, _say)
         self._courier = self._make_courier()
         self._journal = Journal(settings.storage.folder, _say)
+        self._watchdog = Watchdog()
         self._refused: dict[Use, Refusal] = {}
         self._lease_until_s = QUIET.lease_until_s
         self._status: ReportStatus | None = None
@@ -136,6 +138,7 @@ class Daemon:
 
     def _on_signal(self, number: int, _frame: object) -> None:
         log.info("stopping: %s", signal.Signals(number).name)
+        self._watchdog.stopping()
         self._stop = True
 
     def _turn(self) -> None:
@@ -157,6 +160,7 @@ class Daemon:
         self._trial.follow(lost, now_s)
         if self._status is not None and now_s >= self._status_due_s:
             self._send_status(self._status, now_s)
+        self._watchdog.turned(now_s)
 
     def _hear(self, frame: Frame, now_s: float) -> None:
         if self._permit.overhear(frame.bus, frame.can_id, now_s):
@@ -165,7 +169,8 @@ class Daemon:
         self._decided(self._responder.receive(frame), frame)
 
     def _next_s(self, now_s: float) -> float:
-        return min(self._responder.next_deadline(), self._links.next_retry_s(), now_s + IDLE_S)
+        due_s = (self._responder.next_deadline(), self._links.next_retry_s(), self._watchdog.due_s())
+        return min(*due_s, now_s + IDLE_S)
 
     def _decided(self, actions: list[Action], frame: Frame | None = None) -> None:
         """frame: what was heard, when it was that."""
@@ -234,6 +239,9 @@ class Daemon:
 
     def _send_status(self, status: ReportStatus, now_s: float) -> None:
         self._status_due_s = now_s + STATUS_EVERY_S
+        buses = ", ".join(f"{name} {'up' if up else 'down'}" for name, up in self._links.up.items())
+        waiting = self._courier.depth() if self._courier is not None else 0
+        self._watchdog.say(f"{status.state.value}, {status.health.value}; {buses}; {waiting} alerts wait for the fleet")
         if self._courier is not None:
             current = ReportStatus(
                 status.state, status.health, status.missing, self._responder.senses.motion_kph(now_s), now_s
@@ -261,6 +269,7 @@ class Daemon:
                 "the courier did not stop within %g s; what it had stored is sent after the next start", STOP_WITHIN_S
             )
         self._links.close()
+        self._watchdog.close()
 
 
 def _frame_text(frame: Frame) -> str:
