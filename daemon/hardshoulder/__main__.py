@@ -1,4 +1,4 @@
-"""The command line of the daemon: run, check, commission, compile."""
+"""The command line of the daemon: run, status, check, commission, compile."""
 
 import argparse
 import logging
@@ -12,7 +12,8 @@ from hardshoulder.errors import UserError
 
 
 def _run(config: Path) -> int:
-    from hardshoulder.app import Daemon
+    from hardshoulder.app import Daemon, lock_files, say
+    from hardshoulder.edge.only_one import only_one
     from hardshoulder.plan_cache import load_bundle
     from hardshoulder.record import why_not_armed
 
@@ -22,8 +23,15 @@ def _run(config: Path) -> int:
     # Of the libraries only what goes wrong; the car's own words from there on.
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
     logging.getLogger("hardshoulder").setLevel(logging.INFO)
-    Daemon(bundle).run()
+    with only_one(lock_files(bundle), say):
+        Daemon(bundle).run()
     return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from hardshoulder.status import status
+
+    return status(options.config, as_json=options.json, metrics=options.metrics)
 
 
 def _check(config: Path) -> int:
@@ -65,6 +73,9 @@ _COMMANDS = {
 }
 
 
+_INSTALLED = Path("/etc/hardshoulder/config.toml")
+
+
 def make_parser() -> argparse.ArgumentParser:
     """The whole command line."""
     parser = argparse.ArgumentParser(prog="hardshoulder", description="Breakdown responder of a car.")
@@ -73,14 +84,27 @@ def make_parser() -> argparse.ArgumentParser:
     for name, (_, text) in _COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (TOML)")
+    _add_status(commands)
     return parser
 
 
+def _add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "ask the running daemon how it does"
+    command = commands.add_parser("status", help=text, description=text)
+    command.add_argument(
+        "--config", type=Path, default=_INSTALLED, metavar="FILE", help=f"the daemon's configuration ({_INSTALLED})"
+    )
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for programs")
+    form.add_argument("--metrics", action="store_true", help="the text format of Prometheus")
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; 0 done, 1 the car could not be protected, 2 bad input."""
+    """Runs a command; 0 done, 1 the car could not be or is not protected, 2 bad input."""
     options = make_parser().parse_args(arguments)
     try:
-        status = _COMMANDS[options.command][0](options.config)
+        known = _COMMANDS.get(options.command)
+        status = known[0](options.config) if known else _status(options)
         sys.stdout.flush()
     except UserError as error:
         for problem in error.problems:
