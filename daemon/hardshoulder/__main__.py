@@ -1,7 +1,6 @@
 """The command line of the daemon: run, status, check, commission, compile."""
 
 import argparse
-import logging
 import os
 import signal
 import sys
@@ -13,6 +12,7 @@ from hardshoulder.errors import UserError
 
 def _run(config: Path) -> int:
     from hardshoulder.app import Daemon, lock_files, say
+    from hardshoulder.edge import logs
     from hardshoulder.edge.only_one import only_one
     from hardshoulder.plan_cache import load_bundle
     from hardshoulder.record import why_not_armed
@@ -20,9 +20,7 @@ def _run(config: Path) -> int:
     bundle = load_bundle(config)
     if (refusal := why_not_armed(config, bundle)) is not None:
         raise UserError(refusal)
-    # Of the libraries only what goes wrong; the car's own words from there on.
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    logging.getLogger("hardshoulder").setLevel(logging.INFO)
+    logs.set_up()
     with only_one(lock_files(bundle), say):
         Daemon(bundle).run()
     return 0
