@@ -28,6 +28,7 @@ from support.live_car import LiveCar
 from support.written import hardshoulder_command
 
 NAMES = ("car-7", "1.2.3", "reference-electric", "ab" * 32, "1", "monitor")
+SERVICE = (Path(__file__).parent.parent / "docs" / "SERVICE.md").read_text("utf-8")
 SAMPLE = re.compile(r'[a-z_]+(\{([a-z_]+="([^"\\\n]|\\.)*",?)+\})? -?[0-9.]+')
 
 
@@ -64,6 +65,7 @@ def test_metrics_are_in_the_text_format() -> None:
     assert all(SAMPLE.fullmatch(line) for line in lines if not line.startswith("#")), lines
     helped = [line.split()[2] for line in lines if line.startswith("# HELP")]
     assert len(helped) == len(set(helped))
+    assert set(helped) == set(re.findall(r"^\| `(hardshoulder_\w+)` \|", SERVICE, re.MULTILINE)), "the document's table"
     assert 'hardshoulder_bus_up{bus="body"} 0' in lines
     assert 'hardshoulder_bus_errors_total{bus="main",kind="bus-off"} 2' in lines
     assert 'hardshoulder_invalid_frames_total{message="ESC.Speed",reason="checksum"} 4' in lines
