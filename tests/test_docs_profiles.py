@@ -49,6 +49,7 @@ SECTIONS: list[tuple[str, str, type[BaseModel]]] = [
     (CONFIGURATION, "[mqtt]", config.MqttKeys),
     (CONFIGURATION, "[storage]", config.StorageKeys),
     (CONFIGURATION, "[notice]", config.NoticeKeys),
+    (CONFIGURATION, "[status]", config.StatusKeys),
     (CONFIGURATION, "[candidate]", candidate.CandidateKeys),
 ]
 ROW = re.compile(r"^\| `([^`]+)` \| (.*) \|$", re.MULTILINE)

@@ -1,8 +1,7 @@
-"""The command line of the daemon: run, check, commission, compile."""
+"""The command line of the daemon: run, status, check, commission, compile."""
 
 import argparse
 import gc
-import logging
 import os
 import signal
 import sys
@@ -15,21 +14,28 @@ from hardshoulder.errors import UserError
 def _run(config: Path) -> int:
     # What is made until the car is watched stays; to look for garbage in it would only cost time.
     gc.disable()
-    from hardshoulder.app import Daemon
+    from hardshoulder.app import Daemon, lock_files, say
+    from hardshoulder.edge import logs
+    from hardshoulder.edge.only_one import only_one
     from hardshoulder.plan_cache import load_bundle
     from hardshoulder.record import why_not_armed
 
     bundle = load_bundle(config)
     if (refusal := why_not_armed(config, bundle)) is not None:
         raise UserError(refusal)
-    # Of the libraries only what goes wrong; the car's own words from there on.
-    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s %(message)s", stream=sys.stderr)
-    logging.getLogger("hardshoulder").setLevel(logging.INFO)
-    daemon = Daemon(bundle)
-    gc.freeze()
-    gc.enable()
-    daemon.run()
+    logs.set_up()
+    with only_one(lock_files(bundle), say):
+        daemon = Daemon(bundle)
+        gc.freeze()
+        gc.enable()
+        daemon.run()
     return 0
+
+
+def _status(options: argparse.Namespace) -> int:
+    from hardshoulder.status import status
+
+    return status(options.config, as_json=options.json, metrics=options.metrics)
 
 
 def _check(config: Path) -> int:
@@ -71,6 +77,9 @@ _COMMANDS = {
 }
 
 
+_INSTALLED = Path("/etc/hardshoulder/config.toml")
+
+
 class _Help(argparse.HelpFormatter):
     """Help of a fixed width: to ask the terminal for its own, argparse would import four libraries at every start."""
 
@@ -88,14 +97,27 @@ def make_parser() -> argparse.ArgumentParser:
     for name, (_, text) in _COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text, formatter_class=_Help)
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (TOML)")
+    _add_status(commands)
     return parser
 
 
+def _add_status(commands: "argparse._SubParsersAction[argparse.ArgumentParser]") -> None:
+    text = "ask the running daemon how it does"
+    command = commands.add_parser("status", help=text, description=text)
+    command.add_argument(
+        "--config", type=Path, default=_INSTALLED, metavar="FILE", help=f"the daemon's configuration ({_INSTALLED})"
+    )
+    form = command.add_mutually_exclusive_group()
+    form.add_argument("--json", action="store_true", help="for programs")
+    form.add_argument("--metrics", action="store_true", help="the text format of Prometheus")
+
+
 def main(arguments: list[str] | None = None) -> int:
-    """Runs a command; 0 done, 1 the car could not be protected, 2 bad input."""
+    """Runs a command; 0 done, 1 the car could not be or is not protected, 2 bad input."""
     options = make_parser().parse_args(arguments)
     try:
-        status = _COMMANDS[options.command][0](options.config)
+        known = _COMMANDS.get(options.command)
+        status = known[0](options.config) if known else _status(options)
         sys.stdout.flush()
     except UserError as error:
         for problem in error.problems:

@@ -10,7 +10,9 @@ import os
 import signal
 import time
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 from hardshoulder import __version__
 from hardshoulder.core.actions import (
@@ -34,9 +36,13 @@ from hardshoulder.edge.descriptors import DescriptorStore
 from hardshoulder.edge.journal import Journal, load
 from hardshoulder.edge.links import Links
 from hardshoulder.edge.notice import Cabin
+from hardshoulder.edge.only_one import FILE_NAME as LOCK_NAME
 from hardshoulder.edge.pace import Pace
+from hardshoulder.edge.snapshot import LastIncident, Snapshot
+from hardshoulder.edge.status_socket import StatusSocket
 from hardshoulder.edge.tended import QUIET, Wish
 from hardshoulder.edge.trial import Trial
+from hardshoulder.edge.watchdog import Watchdog
 from hardshoulder.plan_cache import Bundle
 from hardshoulder.settings import Identity
 
@@ -67,8 +73,16 @@ def _new_id() -> str:
     return str(uuid.uuid4())
 
 
-def _say(level: str, text: str) -> None:
+def say(level: str, text: str) -> None:
+    """A line of the log, for the edges."""
     log.log(_LOG_LEVELS[level], "%s", text)
+
+
+def lock_files(bundle: Bundle) -> tuple[Path, ...]:
+    """What a second daemon finds locked: the storage's, and the status socket's where that lies elsewhere."""
+    storage, asked_at = bundle.settings.storage.folder, bundle.settings.asked_at
+    locks = (storage / LOCK_NAME,)
+    return locks if asked_at.parent == storage else (*locks, asked_at.with_name(f"{asked_at.name}.lock"))
 
 
 class Daemon:
@@ -83,13 +97,16 @@ class Daemon:
         self._links = self._make_links()
         self._pace = Pace(self._links.selector)
         self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button, plan.get_out)
-        self._trial = Trial(bundle.candidate, _say)
+        self._trial = Trial(bundle.candidate, say)
         self._courier = self._make_courier()
-        self._journal = Journal(settings.storage.folder, _say)
+        self._journal = Journal(settings.storage.folder, say)
+        self._watchdog = Watchdog()
+        self._status_socket = StatusSocket(settings.asked_at, say)
+        self._snapshot = self._first_snapshot()
         self._refused: dict[Use, Refusal] = {}
         self._lease_until_s = QUIET.lease_until_s
         self._status: ReportStatus | None = None
-        self._status_due_s = 0.0
+        self._status_due_s = self._shown_due_s = 0.0
         self._stop = False
 
     def _make_links(self) -> Links:
@@ -101,6 +118,12 @@ class Daemon:
         broadcaster = Broadcaster(cycle, self._store)
         return Links(bundle.settings.buses, self._responder.wanted | self._permit.listed, broadcaster.open)
 
+    def _first_snapshot(self) -> Snapshot:
+        settings, plan = self._bundle.settings, self._bundle.plan
+        mode, now_s = "armed" if settings.armed else "monitor", time.monotonic()
+        names = (settings.vehicle, __version__, plan.profile, plan.digest, plan.ruleset, mode)
+        return Snapshot(*names, process=os.getpid(), started_at_s=now_s, turned_at_s=now_s)
+
     def _make_courier(self) -> Courier | None:
         settings, plan = self._bundle.settings, self._bundle.plan
         if settings.mqtt is None:
@@ -110,7 +133,7 @@ class Daemon:
             settings.vehicle, plan.profile, plan.digest, __version__, settings.armed, plan.hazard_button, plan.ruleset
         )
         clock = Clock(time.monotonic, wall_time, _clock_trusted)
-        return Courier(who, settings.mqtt, settings.storage, clock, _say)
+        return Courier(who, settings.mqtt, settings.storage, clock, say)
 
     def run(self) -> None:
         """Watches the car until SIGTERM or SIGINT."""
@@ -121,6 +144,7 @@ class Daemon:
         if self._courier is not None:
             self._courier.start()
         self._journal.start()
+        self._status_socket.start()
         try:
             self._go_on()
             while not self._stop:
@@ -130,7 +154,7 @@ class Daemon:
 
     def _go_on(self) -> None:
         """With the incident that was open when the daemon ended, if one was."""
-        kept = load(self._bundle.settings.storage.folder, _say, clock_trusted=_clock_trusted())
+        kept = load(self._bundle.settings.storage.folder, say, clock_trusted=_clock_trusted())
         if kept is not None:
             incident = kept.snapshot.incident
             log.warning(
@@ -157,6 +181,7 @@ class Daemon:
 
     def _on_signal(self, number: int, _frame: object) -> None:
         log.info("stopping: %s", signal.Signals(number).name)
+        self._watchdog.stopping()
         self._stop = True
 
     def _turn(self) -> None:
@@ -175,6 +200,30 @@ class Daemon:
         self._trial.follow(lost, now_s)
         if self._status is not None and now_s >= self._status_due_s:
             self._send_status(self._status, now_s)
+        self._watchdog.turned(now_s)
+        if now_s >= self._shown_due_s:
+            self._show(now_s)
+
+    def _show(self, now_s: float) -> None:
+        """Leaves behind how we do, for whoever asks."""
+        self._shown_due_s = now_s + IDLE_S
+        courier, status = self._courier, self._status
+        self._snapshot = replace(
+            self._snapshot,
+            turned_at_s=now_s,
+            state="starting" if status is None else status.state.value,
+            health="starting" if status is None else status.health.value,
+            missing=() if status is None else tuple(status.missing),
+            buses=self._links.up,
+            bus_errors=dict(self._links.errors),
+            invalid_frames=self._invalid_frames(),
+            broker_connected=courier is not None and courier.connected,
+            outbox=0 if courier is None else courier.depth(),
+        )
+        self._status_socket.show(self._snapshot)
+
+    def _invalid_frames(self) -> dict[str, int]:
+        return {f"{name}.{fault.value}": n for (name, fault), n in self._responder.decoder.faults.items()}
 
     def _listen(self, now_s: float) -> None:
         """Waits, and hears what came."""
@@ -195,7 +244,8 @@ class Daemon:
         self._decided(self._responder.receive(frame), frame)
 
     def _next_s(self, now_s: float) -> float:
-        return min(self._responder.next_deadline(), self._links.next_retry_s(), now_s + IDLE_S)
+        due_s = (self._responder.next_deadline(), self._links.next_retry_s(), self._watchdog.due_s())
+        return min(*due_s, now_s + IDLE_S)
 
     def _decided(self, actions: list[Action], frame: Frame | None = None) -> None:
         """frame: what was heard, when it was that."""
@@ -254,6 +304,11 @@ class Daemon:
         )  # fmt: skip
         if self._courier is not None:
             self._courier.submit(action)
+        values = (incident.kind.value, incident.state.value, incident.hazards.value, incident.closed_at_s is None)
+        last = LastIncident(incident.incident_id, incident.sequence, *values)
+        known, self._shown_due_s = self._snapshot.last_incident, 0.0
+        opened = known is None or known.incident_id != last.incident_id
+        self._snapshot = replace(self._snapshot, last_incident=last, incidents=self._snapshot.incidents + opened)
         # Behind the action: what is kept has happened.
         self._journal.keep(self._responder.snapshot)
 
@@ -265,12 +320,14 @@ class Daemon:
 
     def _send_status(self, status: ReportStatus, now_s: float) -> None:
         self._status_due_s = now_s + STATUS_EVERY_S
+        buses = ", ".join(f"{name} {'up' if up else 'down'}" for name, up in self._links.up.items())
+        waiting = self._courier.depth() if self._courier is not None else 0
+        self._watchdog.say(f"{status.state.value}, {status.health.value}; {buses}; {waiting} alerts wait for the fleet")
         if self._courier is not None:
             current = ReportStatus(
                 status.state, status.health, status.missing, self._responder.senses.motion_kph(now_s), now_s
             )
-            faults = {f"{name}.{fault.value}": n for (name, fault), n in self._responder.decoder.faults.items()}
-            errors = dict(self._links.errors)
+            faults, errors = self._invalid_frames(), dict(self._links.errors)
             self._courier.submit(StatusReport(current, self._links.up, faults, self._trial.status, errors))
 
     _handlers: dict[type, Callable[..., None]] = {  # noqa: RUF012 - a table of methods, never changed
@@ -291,7 +348,9 @@ class Daemon:
             log.error(
                 "the courier did not stop within %g s; what it had stored is sent after the next start", STOP_WITHIN_S
             )
+        self._status_socket.stop(STOP_WITHIN_S)
         self._links.close()
+        self._watchdog.close()
 
 
 def _frame_text(frame: Frame) -> str:

@@ -68,6 +68,12 @@ class NoticeKeys(Strict):
     command: Annotated[list[str], Key(min_length=1)]
 
 
+class StatusKeys(Strict):
+    """Where the running daemon can be asked. socket: None leaves it beside the storage."""
+
+    socket: Annotated[str, Key(min_length=1)] | None = None
+
+
 class MarketKeys(Strict):
     """Where the car is driven. hazards_until: None leaves it to the profile."""
 
@@ -89,6 +95,7 @@ class Config(Strict):
     mqtt: MqttKeys | None = None
     storage: StorageKeys
     notice: NoticeKeys | None = None
+    status: StatusKeys = StatusKeys()
     thresholds: ThresholdKeys = ThresholdKeys()  # type: ignore[valid-type]
     rules: RuleKeys = RuleKeys()  # type: ignore[valid-type]
     candidate: CandidateKeys | None = None
@@ -115,6 +122,7 @@ def _settings(path: Path, config: Config) -> Settings:
         mqtt=None if mqtt is None else _mqtt_settings(path, mqtt),
         storage=StorageSettings(path.resolve().parent / config.storage.folder, config.storage.max_events),
         notice_command=tuple(config.notice.command) if config.notice else (),
+        status_socket=_beside(path, config.status.socket),
     )
 
 
@@ -131,6 +139,11 @@ def _mqtt_settings(path: Path, keys: MqttKeys) -> MqttSettings:
         keepalive_s=keys.keepalive_s,
         resend_after_s=keys.resend_after_s,
     )
+
+
+def find_status_socket(path: Path) -> Path:
+    """Where the daemon of this configuration can be asked. Raises UserError."""
+    return _settings(path, load(path, Config)).asked_at
 
 
 def _bus_problems(path: Path, config: Config, plan: CarPlan) -> list[str]:

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+STATUS_SOCKET = "status.sock"
+
 
 @dataclass(frozen=True, slots=True)
 class Identity:
@@ -73,6 +75,7 @@ class Settings:
     armed: whether anything may be sent on CAN at all.
     mqtt: None where alerts have nowhere to go.
     notice_command: a program that shows or speaks a notice, given the text as last argument.
+    status_socket: where the daemon can be asked how it does; None: beside the storage.
     """
 
     vehicle: str
@@ -82,3 +85,9 @@ class Settings:
     mqtt: MqttSettings | None
     storage: StorageSettings
     notice_command: tuple[str, ...] = ()
+    status_socket: Path | None = None
+
+    @property
+    def asked_at(self) -> Path:
+        """The socket at which `hardshoulder status` asks."""
+        return self.status_socket or self.storage.folder / STATUS_SOCKET

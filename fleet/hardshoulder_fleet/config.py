@@ -101,6 +101,8 @@ class MqttKeys(_Strict):
     username: str | None = None
     password_file: str | None = None
     ca_file: str | None = None
+    cert_file: str | None = None
+    key_file: str | None = None
     client_id: _Text = "hardshoulder-fleet"
 
 

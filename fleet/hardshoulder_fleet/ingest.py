@@ -6,6 +6,7 @@ outlives the connection, and from the car, because it has not been told), and th
 
 import logging
 import queue
+import ssl
 import sys
 import threading
 from collections.abc import Callable
@@ -56,6 +57,8 @@ class BrokerSettings:
     username: str | None = None
     password_file: Path | None = None
     ca_file: Path | None = None
+    cert_file: Path | None = None
+    key_file: Path | None = None
     client_id: str = "hardshoulder-fleet"
 
 
@@ -79,6 +82,7 @@ class Ingest:
         self._clock = clock
         self._broker = f"{settings.host}:{settings.port}"
         self._trouble: str | None = None
+        self._refused = False
         self._stopping = threading.Event()
         # Bounded by the broker, which hands over MESSAGES_AT_ONCE at most on one connection.
         self._messages: queue.SimpleQueue[tuple[int, MQTTMessage] | None] = queue.SimpleQueue()
@@ -155,13 +159,13 @@ class Ingest:
         client.suppress_exceptions = True  # They end up in `on_log` instead of ending paho's thread.
         client.reconnect_delay_set(SHORTEST_RETRY_S, LONGEST_RETRY_S)
         client.max_queued_messages_set(MESSAGES_AT_ONCE)
-        client.on_pre_connect = _on_pre_connect
+        client.on_pre_connect = self._on_pre_connect
         client.on_connect = self._on_connect
         client.on_connect_fail = self._on_connect_fail
         client.on_disconnect = self._on_disconnect
         client.on_subscribe = self._on_subscribe
         client.on_message = self._on_message
-        client.on_log = _on_log
+        client.on_log = self._on_log
         try:
             _set_secrets(client, settings)
             client.connect_async(settings.host, settings.port, clean_start=False, properties=_session())
@@ -169,10 +173,16 @@ class Ingest:
             raise IngestError(f"The connection to {self._broker} cannot be set up: {error}.") from error
         return client
 
+    def _on_pre_connect(self, client: Client, _userdata: object) -> None:
+        """What was not heard on the last connection is asked for again by the cars."""
+        client.drop_out_messages()
+        self._refused = False
+
     def _on_connect(
         self, client: Client, _userdata: object, flags: ConnectFlags, reason: ReasonCode, _more: Properties | None
     ) -> None:
         if reason.is_failure:
+            self._refused = True
             self._complain(f"the broker {self._broker} refuses the connection: {reason}")
             return
         self._trouble = None
@@ -189,7 +199,7 @@ class Ingest:
     ) -> None:
         self._connection += 1
         self.subscribed.clear()
-        if reason.is_failure and not self._stopping.is_set():
+        if reason.is_failure and not self._refused and not self._stopping.is_set():
             # Without a word of the broker, paho has only "unspecified error" to offer.
             why = str(reason) if flags.is_disconnect_packet_from_server else "the line broke"
             self._complain(f"the connection to the broker {self._broker} is lost: {why}")
@@ -204,6 +214,17 @@ class Ingest:
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
         self._messages.put((self._connection, message))
+
+    def _on_log(self, client: Client, _userdata: object, level: int, text: str) -> None:
+        if level != MQTT_LOG_ERR:
+            return
+        # A broker that does not like the certificate says so only after the greeting; paho handles it while it logs.
+        if isinstance(error := sys.exc_info()[1], ssl.SSLError) and not client.is_connected():
+            self._refused = True
+            self._complain(f"the broker {self._broker} hangs up: {error.reason or error}")
+            return
+        # While there is no broker, paho complains at every try; that it is away has been said.
+        log.log(logging.ERROR if client.is_connected() else logging.DEBUG, "the MQTT client reports: %s", text)
 
     def _complain(self, text: str) -> None:
         """Say it, unless it was the last thing said: a broker away for a day is one line."""
@@ -228,19 +249,14 @@ def _set_secrets(client: Client, settings: BrokerSettings) -> None:
     if settings.username is not None:
         password = settings.password_file.read_text("utf-8").strip() if settings.password_file else None
         client.username_pw_set(settings.username, password)
-    if settings.ca_file is not None:
-        client.tls_set(str(settings.ca_file))
-
-
-def _on_pre_connect(client: Client, _userdata: object) -> None:
-    """What was not heard on the last connection is asked for again by the cars."""
-    client.drop_out_messages()
-
-
-def _on_log(client: Client, _userdata: object, level: int, text: str) -> None:
-    if level == MQTT_LOG_ERR:
-        # While there is no broker, paho complains at every try; that it is away has been said.
-        log.log(logging.ERROR if client.is_connected() else logging.DEBUG, "the MQTT client reports: %s", text)
+    if settings.ca_file is None and settings.cert_file is None:
+        return
+    context = ssl.create_default_context(cafile=settings.ca_file)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    if settings.cert_file is not None:
+        # With a password at hand, an encrypted key is an error and no question at a terminal.
+        context.load_cert_chain(settings.cert_file, settings.key_file, password="")
+    client.tls_set_context(context)
 
 
 def _session() -> Properties:

@@ -152,13 +152,10 @@ def _open(path: Path) -> Iterator[Database]:
 
 def _ingest(path: Path, config: Config, desk: Desk) -> Ingest:
     keys = config.mqtt
+    names = (keys.password_file, keys.ca_file, keys.cert_file, keys.key_file)
+    password, authorities, certificate, key = (beside(path, name) if name else None for name in names)
     settings = BrokerSettings(
-        keys.host,
-        keys.port,
-        keys.username,
-        beside(path, keys.password_file) if keys.password_file else None,
-        beside(path, keys.ca_file) if keys.ca_file else None,
-        keys.client_id,
+        keys.host, keys.port, keys.username, password, authorities, certificate, key, keys.client_id
     )
     try:
         return Ingest(desk, settings, _now)

@@ -22,6 +22,7 @@ from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
 
 from hardshoulder.edge.surroundings import Say
+from hardshoulder.edge.tls import explain, make_context, open_secrets
 from hardshoulder.settings import MqttSettings
 from hardshoulder.wire import ACK_LIMIT_BYTES, CONTENT_TYPE, topic
 
@@ -65,6 +66,8 @@ class Link:
         self._acks: deque[bytes] = deque(maxlen=INBOX_LIMIT)
         self._troubles: deque[str] = deque(maxlen=TROUBLES_LIMIT)
         self._gone = threading.Event()
+        self._told = False
+        self._encrypted = self._certified = False
         self.connected = False
         self.connections = 0
         """How often a connection was made; a new number means that all that waits is due."""
@@ -114,7 +117,7 @@ class Link:
         client.on_publish = self._on_publish
         client.on_log = self._on_log
         try:
-            _set_secrets(client, settings)
+            self._set_secrets(client, settings)
             settings.host.encode("idna")
             properties = _properties(PacketTypes.CONNECT)
             properties.MaximumPacketSize = _PACKET_LIMIT_BYTES
@@ -125,8 +128,20 @@ class Link:
             raise LinkError(f"The connection to {self._broker} cannot be set up: {error}.") from error
         return client
 
+    def _set_secrets(self, client: Client, settings: MqttSettings) -> None:
+        """User, password and certificates. Raises OSError for a file that cannot be read."""
+        if settings.username is not None:
+            password = settings.password_file.read_text().strip() if settings.password_file else None
+            client.username_pw_set(settings.username, password)
+        if (context := make_context(settings)) is not None:
+            self._encrypted, self._certified = True, settings.cert_file is not None
+            client.tls_set_context(context)
+        for warning in open_secrets(settings):
+            self._say("warning", warning)
+
     def _on_pre_connect(self, client: Client, _userdata: object) -> None:
         client.drop_out_messages()
+        self._told = False
         # Made anew for every connection, so that no two wills carry the same event id.
         client.will_set(
             self._presence_topic, self._presence(False), qos=1, retain=True, properties=_content_type(will=True)
@@ -154,7 +169,7 @@ class Link:
 
     def _on_connect_fail(self, _client: Client, _userdata: object) -> None:
         # paho calls this while it handles the error and does not hand it over.
-        self._complain(f"The broker {self._broker} cannot be reached: {sys.exc_info()[1]}.")
+        self._complain(f"The broker {self._broker} cannot be reached: {self._why()}.")
 
     def _on_disconnect(
         self,
@@ -168,6 +183,8 @@ class Link:
             # Without a word of the broker, paho has only "unspecified error" to offer.
             why = str(reason) if flags.is_disconnect_packet_from_server else "the line broke"
             self._complain(f"The connection to the broker {self._broker} is lost: {why}.")
+        elif reason.is_failure and not self._told:
+            self._complain(f"The broker {self._broker} hangs up before it has answered.")
         self.connected = False
         self._gone.set()
         self._wake()
@@ -191,30 +208,29 @@ class Link:
         self, _client: Client, _userdata: object, _mid: int, reason: ReasonCode, _properties: Properties | None
     ) -> None:
         if reason.is_failure:
-            self._complain(f"The broker {self._broker} refuses a message: {reason}.")
+            whose = "; mqtt.cert_file has to carry the car's own name" if self._certified else ""
+            self._complain(f"The broker {self._broker} refuses a message: {reason}{whose}.")
         self._wake()
 
     def _on_log(self, _client: Client, _userdata: object, level: int, text: str) -> None:
         # That it is not connected paho says at every retry and at the end; we have said why.
-        if level == MQTT_LOG_ERR and not text.startswith("Client is not connected"):
+        if level != MQTT_LOG_ERR or text.startswith("Client is not connected"):
+            return
+        if text.startswith("failed to receive") and not self.connected:
+            self._complain(f"The broker {self._broker} hangs up: {self._why()}.")
+        else:
             self._complain(f"The MQTT client reports: {text}", "error")
+
+    def _why(self) -> str:
+        """What the error means that paho is handling while it calls us."""
+        return explain(sys.exc_info()[1], encrypted=self._encrypted)
 
     def _complain(self, text: str, level: Literal["warning", "error"] = "warning") -> None:
         """Say it, unless it was said since the last connection: a broker away for a day is one line."""
+        self._told = True
         if text not in self._troubles:
             self._troubles.append(text)
             self._say(level, text)
-
-
-def _set_secrets(client: Client, settings: MqttSettings) -> None:
-    """User, password and certificates. Raises OSError for a file that cannot be read."""
-    if settings.username is not None:
-        password = settings.password_file.read_text().strip() if settings.password_file else None
-        client.username_pw_set(settings.username, password)
-    files = (settings.ca_file, settings.cert_file, settings.key_file)
-    if any(files):
-        ca_file, cert_file, key_file = (str(file) if file else None for file in files)
-        client.tls_set(ca_file, cert_file, key_file)
 
 
 def _content_type(*, will: bool = False) -> Properties:
