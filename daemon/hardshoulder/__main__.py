@@ -1,4 +1,4 @@
-"""The command line of the daemon: run, check, commission, compile."""
+"""The command line of the daemon: run, check, commission, compile, recordings."""
 
 import argparse
 import logging
@@ -9,6 +9,7 @@ from pathlib import Path
 
 from hardshoulder import __version__
 from hardshoulder.errors import UserError
+from hardshoulder.recordings import add_commands
 
 
 def _run(config: Path) -> int:
@@ -57,6 +58,13 @@ def _commission(config: Path) -> int:
     return 0
 
 
+def _recordings(options: argparse.Namespace) -> int:
+    from hardshoulder.plan_cache import load_bundle
+    from hardshoulder.recordings import run
+
+    return run(options, load_bundle(options.config).settings.storage.folder)
+
+
 _COMMANDS = {
     "run": (_run, "watch the car until stopped"),
     "check": (_check, "print what would be decoded, transmitted and published, and what is missing"),
@@ -73,6 +81,8 @@ def make_parser() -> argparse.ArgumentParser:
     for name, (_, text) in _COMMANDS.items():
         command = commands.add_parser(name, help=text, description=text)
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (TOML)")
+    text = "list, export or purge what was recorded of incidents"
+    add_commands(commands.add_parser("recordings", help=text, description=text))
     return parser
 
 
@@ -80,7 +90,8 @@ def main(arguments: list[str] | None = None) -> int:
     """Runs a command; 0 done, 1 the car could not be protected, 2 bad input."""
     options = make_parser().parse_args(arguments)
     try:
-        status = _COMMANDS[options.command][0](options.config)
+        recordings = options.command == "recordings"
+        status = _recordings(options) if recordings else _COMMANDS[options.command][0](options.config)
         sys.stdout.flush()
     except UserError as error:
         for problem in error.problems:
