@@ -100,9 +100,13 @@ def in_use(path: Path) -> Iterator[bool]:
 
 def read(path: Path, use: Callable[[Recorded], None]) -> None:
     """Lends the recording to `use`. Raises NotOurs, OSError."""
-    with path.open("rb") as file:
+    with in_use(path) as busy, path.open("rb") as file:
         if os.fstat(file.fileno()).st_size == 0:
             raise NotOurs("it is empty")
+        if busy:
+            # Whoever writes it may take back what the disk did not take, and a map must not lose its ground.
+            use(Recorded(file.read()))
+            return
         # Mapped and not read: a module in a car has little memory, and a recording may be a large part of it.
         with mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as data:
             use(Recorded(data))
