@@ -4,6 +4,7 @@ import argparse
 import json
 import re
 import tomllib
+from collections.abc import Iterator
 from dataclasses import asdict
 from enum import Enum
 from pathlib import Path
@@ -48,6 +49,7 @@ SECTIONS: list[tuple[str, str, type[BaseModel]]] = [
     (CONFIGURATION, "[market]", config.MarketKeys),
     (CONFIGURATION, "[mqtt]", config.MqttKeys),
     (CONFIGURATION, "[storage]", config.StorageKeys),
+    (CONFIGURATION, "[recorder]", config.RecorderKeys),
     (CONFIGURATION, "[notice]", config.NoticeKeys),
     (CONFIGURATION, "[status]", config.StatusKeys),
     (CONFIGURATION, "[candidate]", candidate.CandidateKeys),
@@ -146,15 +148,24 @@ def test_every_signal_is_documented_with_its_units_or_words(vss: Vss) -> None:
 
 def test_every_command_and_option_is_documented() -> None:
     parser = make_parser()
-    (commands,) = (action for action in parser._actions if isinstance(action, argparse._SubParsersAction))
     options = {option for action in parser._actions for option in action.option_strings}
-    for name, command in commands.choices.items():
-        assert f"\n    hardshoulder {name} --config FILE  " in CONFIGURATION
+    for name, command in leaves(parser):
+        assert re.search(rf"\n    hardshoulder{name} (NAME --to FILE )?--config FILE  ", CONFIGURATION), name
         options |= {option for action in command._actions for option in action.option_strings}
     assert len(options) > 3
     for option in options:
         assert f"`{option}`" in CONFIGURATION
     assert set(rows_anywhere(CONFIGURATION, "--")) == {option for option in options if option.startswith("--")}
+
+
+def leaves(parser: argparse.ArgumentParser, name: str = "") -> Iterator[tuple[str, argparse.ArgumentParser]]:
+    """The commands that have no commands below them."""
+    below = [action for action in parser._actions if isinstance(action, argparse._SubParsersAction)]
+    if not below:
+        yield name, parser
+    for action in below:
+        for word, command in action.choices.items():
+            yield from leaves(command, f"{name} {word}")
 
 
 def rows_anywhere(text: str, prefix: str) -> list[str]:

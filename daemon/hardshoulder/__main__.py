@@ -1,14 +1,16 @@
-"""The command line of the daemon: run, status, check, commission, compile."""
+"""The command line of the daemon: run, status, check, commission, compile, recordings."""
 
 import argparse
 import gc
 import os
 import signal
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 from hardshoulder import __version__
 from hardshoulder.errors import UserError
+from hardshoulder.recordings import add_commands
 
 
 def _run(config: Path) -> int:
@@ -69,6 +71,13 @@ def _commission(config: Path) -> int:
     return 0
 
 
+def _recordings(options: argparse.Namespace) -> int:
+    from hardshoulder.plan_cache import load_bundle
+    from hardshoulder.recordings import run
+
+    return run(options, load_bundle(options.config).settings.storage.folder)
+
+
 _COMMANDS = {
     "run": (_run, "watch the car until stopped"),
     "check": (_check, "print what would be decoded, transmitted and published, and what is missing"),
@@ -76,6 +85,9 @@ _COMMANDS = {
     "compile": (_compile, "print the compiled configuration (the daemon calls this itself)"),
 }
 
+
+_ASKING: dict[str, Callable[[argparse.Namespace], int]] = {"status": _status, "recordings": _recordings}
+"""The commands with options of their own."""
 
 _INSTALLED = Path("/etc/hardshoulder/config.toml")
 
@@ -98,6 +110,8 @@ def make_parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=text, description=text, formatter_class=_Help)
         command.add_argument("--config", type=Path, required=True, metavar="FILE", help="the configuration (TOML)")
     _add_status(commands)
+    text = "list, export or purge what was recorded of incidents"
+    add_commands(commands.add_parser("recordings", help=text, description=text))
     return parser
 
 
@@ -117,7 +131,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     try:
         known = _COMMANDS.get(options.command)
-        status = known[0](options.config) if known else _status(options)
+        status = known[0](options.config) if known else _ASKING[options.command](options)
         sys.stdout.flush()
     except UserError as error:
         for problem in error.problems:

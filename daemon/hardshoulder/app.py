@@ -38,6 +38,7 @@ from hardshoulder.edge.links import Links
 from hardshoulder.edge.notice import Cabin
 from hardshoulder.edge.only_one import FILE_NAME as LOCK_NAME
 from hardshoulder.edge.pace import Pace
+from hardshoulder.edge.recorder import Recorder
 from hardshoulder.edge.snapshot import LastIncident, Snapshot
 from hardshoulder.edge.status_socket import StatusSocket
 from hardshoulder.edge.tended import QUIET, Wish
@@ -51,6 +52,7 @@ log = logging.getLogger("hardshoulder")
 STATUS_EVERY_S = 10.0
 IDLE_S = 1.0
 STOP_WITHIN_S = 2.0
+RECORDING_WITHIN_S = 0.2
 
 # No car was ever driven before this; a wall clock that says so has not been set yet.
 _CLOCK_TRUSTED_FROM = datetime(2026, 1, 1, tzinfo=UTC)
@@ -98,7 +100,9 @@ class Daemon:
         self._pace = Pace(self._links.selector)
         self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button, plan.get_out)
         self._trial = Trial(bundle.candidate, say)
-        self._courier = self._make_courier()
+        clock = Clock(time.monotonic, wall_time, _clock_trusted)
+        self._courier = self._make_courier(clock)
+        self._recorder = self._make_recorder(clock)
         self._journal = Journal(settings.storage.folder, say)
         self._watchdog = Watchdog()
         self._status_socket = StatusSocket(settings.asked_at, say)
@@ -124,16 +128,23 @@ class Daemon:
         names = (settings.vehicle, __version__, plan.profile, plan.digest, plan.ruleset, mode)
         return Snapshot(*names, process=os.getpid(), started_at_s=now_s, turned_at_s=now_s)
 
-    def _make_courier(self) -> Courier | None:
+    def _who(self) -> Identity:
         settings, plan = self._bundle.settings, self._bundle.plan
+        return Identity(
+            settings.vehicle, plan.profile, plan.digest, __version__, settings.armed, plan.hazard_button, plan.ruleset
+        )
+
+    def _make_courier(self, clock: Clock) -> Courier | None:
+        settings = self._bundle.settings
         if settings.mqtt is None:
             log.error("no [mqtt] in the configuration: alerts reach nobody")
             return None
-        who = Identity(
-            settings.vehicle, plan.profile, plan.digest, __version__, settings.armed, plan.hazard_button, plan.ruleset
-        )
-        clock = Clock(time.monotonic, wall_time, _clock_trusted)
-        return Courier(who, settings.mqtt, settings.storage, clock, say)
+        return Courier(self._who(), settings.mqtt, settings.storage, clock, say)
+
+    def _make_recorder(self, clock: Clock) -> Recorder:
+        settings = self._bundle.settings
+        buses = tuple(bus.name for bus in settings.buses)
+        return Recorder(settings.recorder, settings.storage.folder, self._who(), buses, clock, say)
 
     def run(self) -> None:
         """Watches the car until SIGTERM or SIGINT."""
@@ -145,6 +156,7 @@ class Daemon:
             self._courier.start()
         self._journal.start()
         self._status_socket.start()
+        self._recorder.start()
         try:
             self._go_on()
             while not self._stop:
@@ -237,6 +249,7 @@ class Daemon:
         self._pace.came(count)
 
     def _hear(self, frame: Frame, now_s: float) -> None:
+        self._recorder.hear(frame)
         if self._permit.overhear(frame.bus, frame.can_id, now_s):
             text = _frame_text(frame)
             log.error("another sender: bus=%s frame=%s; nothing of ours is sent on this id", frame.bus, text)
@@ -278,7 +291,8 @@ class Daemon:
         frame, now_s = action.frame, time.monotonic()
         refusal = self._permit.check(frame.bus, frame.can_id, frame.data, now_s)
         if refusal is None:
-            self._links.send(frame, now_s)
+            if self._links.send(frame, now_s):
+                self._recorder.sent(frame, now_s)
         elif refusal is Refusal.TOO_FAST:
             log.debug("frame=%s not sent: %s", _frame_text(frame), refusal.value)
         else:
@@ -302,8 +316,9 @@ class Daemon:
             "incident=%s sequence=%d kind=%s state=%s hazards=%s",
             incident.incident_id, incident.sequence, incident.kind.value, incident.state.value, incident.hazards.value,
         )  # fmt: skip
+        recording = self._recorder.follow(incident, action.at_s)
         if self._courier is not None:
-            self._courier.submit(action)
+            self._courier.submit(replace(action, recording=recording))
         values = (incident.kind.value, incident.state.value, incident.hazards.value, incident.closed_at_s is None)
         last = LastIncident(incident.incident_id, incident.sequence, *values)
         known, self._shown_due_s = self._snapshot.last_incident, 0.0
@@ -344,6 +359,8 @@ class Daemon:
             log.error(
                 "the journal did not stop within %g s; a restart may have forgotten the last change", STOP_WITHIN_S
             )
+        if not self._recorder.stop(RECORDING_WITHIN_S):
+            log.error("the recorder did not stop within %g s; the end of its recording is missing", RECORDING_WITHIN_S)
         if self._courier is not None and not self._courier.stop(STOP_WITHIN_S):
             log.error(
                 "the courier did not stop within %g s; what it had stored is sent after the next start", STOP_WITHIN_S

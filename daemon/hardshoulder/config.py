@@ -22,7 +22,7 @@ from hardshoulder.profile import find_profile, load_profile, shipped_profiles
 from hardshoulder.resolve import dbc_paths
 from hardshoulder.ruleset import Layer, RuleKeys, ThresholdKeys, threshold_problems
 from hardshoulder.sending import allow_list
-from hardshoulder.settings import BusSettings, MqttSettings, Settings, StorageSettings
+from hardshoulder.settings import BusSettings, MqttSettings, RecorderSettings, Settings, StorageSettings
 from hardshoulder.toml_file import Problems, Strict, load, read_text
 
 TEXTS = Path(__file__).parent / "texts"
@@ -62,6 +62,17 @@ class StorageKeys(Strict):
     max_events: Annotated[int, Key(ge=100, le=1_000_000)] = 10_000
 
 
+class RecorderKeys(Strict):
+    """Raw frames around an incident, kept in the car."""
+
+    enabled: bool = True
+    before_s: Annotated[float, Key(ge=0, le=600)] = 30.0
+    after_s: Annotated[float, Key(ge=1, le=3600)] = 60.0
+    memory_mb: Annotated[int, Key(ge=1, le=512)] = 8
+    max_mb: Annotated[int, Key(ge=1, le=1_000_000)] = 256
+    keep_days: Annotated[int, Key(ge=0, le=3650)] = 30
+
+
 class NoticeKeys(Strict):
     """A program that shows or speaks notices."""
 
@@ -94,6 +105,7 @@ class Config(Strict):
     bus: Annotated[list[BusKeys], Key(min_length=1)]
     mqtt: MqttKeys | None = None
     storage: StorageKeys
+    recorder: RecorderKeys = RecorderKeys()
     notice: NoticeKeys | None = None
     status: StatusKeys = StatusKeys()
     thresholds: ThresholdKeys = ThresholdKeys()  # type: ignore[valid-type]
@@ -123,6 +135,7 @@ def _settings(path: Path, config: Config) -> Settings:
         storage=StorageSettings(path.resolve().parent / config.storage.folder, config.storage.max_events),
         notice_command=tuple(config.notice.command) if config.notice else (),
         status_socket=_beside(path, config.status.socket),
+        recorder=RecorderSettings(**config.recorder.model_dump()),
     )
 
 

@@ -5,7 +5,16 @@ from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Literal
 
-from hardshoulder.core.actions import Entry, Evidence, Finding, Incident, Location, Report, ReportStatus
+from hardshoulder.core.actions import (
+    Entry,
+    Evidence,
+    Finding,
+    Location,
+    Recording,
+    Report,
+    ReportStatus,
+    Window,
+)
 from hardshoulder.core.plan import as_text
 from hardshoulder.core.shadow import Comparison, ShadowStatus, Verdict
 from hardshoulder.core.vocabulary import UNITS, Unit, Value, Vss
@@ -14,6 +23,7 @@ from hardshoulder.wire import (
     INCIDENT_TYPE,
     PRESENCE_TYPE,
     STATUS_TYPE,
+    WINDOW_SIGNALS,
     CauseData,
     DisagreementData,
     EntryData,
@@ -23,9 +33,11 @@ from hardshoulder.wire import (
     LocationData,
     PresenceData,
     PresenceEvent,
+    RecordingData,
     ShadowData,
     StatusData,
     StatusEvent,
+    WindowData,
     new_event_id,
     schema_id,
 )
@@ -119,7 +131,7 @@ def incident_event(
         time=wall_time(report.at_s),
         datacontenttype="application/json",
         dataschema=schema_id(INCIDENT_TYPE),
-        data=_incident_data(identity, report.incident, wall_time, clock_trusted),
+        data=_incident_data(identity, report, wall_time, clock_trusted),
     )
 
 
@@ -201,7 +213,8 @@ def sentence(evidence: Evidence) -> str:
     return f"{words}: {evidence.signal} was {as_text(evidence.value)}{symbol}."
 
 
-def _incident_data(identity: Identity, incident: Incident, wall_time: WallTime, clock_trusted: bool) -> IncidentData:
+def _incident_data(identity: Identity, report: Report, wall_time: WallTime, clock_trusted: bool) -> IncidentData:
+    incident = report.incident
     return IncidentData(
         schema_version=1,
         vehicle=identity.vehicle,
@@ -227,6 +240,26 @@ def _incident_data(identity: Identity, incident: Incident, wall_time: WallTime, 
         profile_digest=identity.profile_digest,
         software=identity.software,
         ruleset=identity.ruleset,
+        evidence_window=None if report.window is None else _window(report.window, wall_time),
+        recording=None if report.recording is None else _recording(report.recording, wall_time),
+    )
+
+
+def _window(window: Window, wall_time: WallTime) -> WindowData:
+    signals = {name: tuple(map(_short, values)) for name, values in window.signals[:WINDOW_SIGNALS]}
+    return WindowData(begins_at=wall_time(window.begins_at_s), step_s=window.step_s, signals=signals)
+
+
+def _short(value: Value | None) -> Value | None:
+    """Six digits are more than any sensor in a car has, and they bound what a window weighs."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    return value
+
+
+def _recording(recording: Recording, wall_time: WallTime) -> RecordingData:
+    return RecordingData(
+        name=recording.name, begins_at=wall_time(recording.begins_at_s), ends_at=wall_time(recording.ends_at_s)
     )
 
 

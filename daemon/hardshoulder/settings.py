@@ -60,6 +60,22 @@ class StorageSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class RecorderSettings:
+    """How much of the raw frames around an incident is kept, in the folder of `StorageSettings`.
+
+    memory_mb: what the ring before an incident may take. max_mb: what all recordings together may take on the disk.
+    keep_days: how long a recording is kept; 0 for as long as there is room.
+    """
+
+    enabled: bool = True
+    before_s: float = 30.0
+    after_s: float = 60.0
+    memory_mb: int = 8
+    max_mb: int = 256
+    keep_days: int = 30
+
+
+@dataclass(frozen=True, slots=True)
 class BusSettings:
     """Where one of the profile's buses is. bitrate: bit/s, for adapters that set it."""
 
@@ -85,6 +101,7 @@ class Settings:
     mqtt: MqttSettings | None
     storage: StorageSettings
     notice_command: tuple[str, ...] = ()
+    recorder: RecorderSettings = RecorderSettings()
     status_socket: Path | None = None
 
     @property

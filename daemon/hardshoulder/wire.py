@@ -105,6 +105,32 @@ class EntryData(_Sent):
     what: str
 
 
+WINDOW_SIGNALS = 64
+WINDOW_VALUES = 128
+"""The most that an evidence window may hold: signals, and values of each."""
+
+_WindowValues = Annotated[tuple[bool | float | str | None, ...], Field(max_length=WINDOW_VALUES)]
+
+
+class WindowData(_Sent):
+    """What the car said before the incident: of each mapped signal a value every `step_s` from `begins_at` on.
+
+    null where the signal was not fresh. A signal that said nothing in that time is left out. Numbers have six digits.
+    """
+
+    begins_at: Time
+    step_s: Annotated[float, Field(gt=0)]
+    signals: Annotated[dict[Name, _WindowValues], Field(max_length=WINDOW_SIGNALS)]
+
+
+class RecordingData(_Sent):
+    """Raw frames that the car keeps of the incident, and stay there; `ends_at` moves on when it breaks down anew."""
+
+    name: Name
+    begins_at: Time
+    ends_at: Time
+
+
 class IncidentData(_Sent):
     """The whole incident as it stands; of one incident the highest sequence number counts.
 
@@ -112,6 +138,8 @@ class IncidentData(_Sent):
     distances between the times are right even then, the times themselves may not be.
     `hazard_button` says where the driver finds the button, in the car's language. `ruleset` names the
     thresholds and switches that were at work; a car that is older than this field leaves it out.
+    `evidence_window` is the one thing that the next event does not tell again: the first of an incident alone carries
+    it. `recording` is null where the car records nothing.
     """
 
     schema_version: Literal[1]
@@ -138,6 +166,8 @@ class IncidentData(_Sent):
     profile_digest: str
     software: str
     ruleset: str = ""
+    evidence_window: WindowData | None = None
+    recording: RecordingData | None = None
 
 
 class DisagreementData(_Sent):

@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 from hardshoulder.wire import IncidentEvent
 from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Happening, Tow
 from hardshoulder_fleet.core.patience import Patience
-from hardshoulder_fleet.core.views import CheckInView, Order, Quote
+from hardshoulder_fleet.core.views import CheckInView, Order, Quote, Track
 from hardshoulder_fleet.store import calling_off, changes, ordering, queues, reading, towing
 from hardshoulder_fleet.store.changes import DeskError
 from hardshoulder_fleet.store.database import Database
@@ -63,6 +63,11 @@ class Desk:
         with self._database.read() as session:
             row = reading.find(session, incident_id)
             return reading.view_of(session, row) if row else None
+
+    def tracks(self, incident_id: str) -> tuple[Track, ...]:
+        """What its signals said in the seconds before the incident; empty where the car sent no window."""
+        with self._database.read() as session:
+            return reading.tracks_of(session, incident_id)
 
     def board(self, now: datetime) -> list[CheckInView]:
         """The operator's list: who needs a person, then the newest, then those closed within a day."""

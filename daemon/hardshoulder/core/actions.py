@@ -164,11 +164,37 @@ class Notify:
 
 
 @dataclass(frozen=True, slots=True)
+class Window:
+    """What the car said before an incident: for each signal a value every `step_s`, None where it was not fresh.
+
+    begins_at_s: of the first value of each.
+    """
+
+    begins_at_s: float
+    step_s: float
+    signals: tuple[tuple[str, tuple[Value | None, ...]], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Recording:
+    """What an edge keeps of an incident: raw frames under this name, from before it until some time after."""
+
+    name: str
+    begins_at_s: float
+    ends_at_s: float
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
-    """The incident changed: the fleet has to know."""
+    """The incident changed: the fleet has to know.
+
+    window: in the first report of an incident alone. recording: left to the edges.
+    """
 
     incident: Incident
     at_s: float
+    window: Window | None = None
+    recording: Recording | None = None
 
 
 @dataclass(frozen=True, slots=True)

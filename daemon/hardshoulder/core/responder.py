@@ -42,6 +42,7 @@ class Responder:
         self._car = Condition(self.senses)
         self._rules = Rules(self._car)
         self._response = Response(self._car, self._rules, new_id)
+        self._track = self._response.track
         self._workshop = Workshop(plan)
         self._lamp_messages = frozenset(m.name for m in plan.messages if any(s.vss in _LAMPS for s in m.signals))
         self._now_s = -inf
@@ -85,6 +86,8 @@ class Responder:
         at_s = frame.at_s
         if at_s >= self._deadline_s:
             self._fire_until(at_s)
+        if at_s >= self._track.due_s:
+            self._track.advance(at_s)
         self._now_s = at_s
         decoded = self.decoder.decode(frame)
         if decoded is not None:
@@ -115,6 +118,7 @@ class Responder:
         if at_s >= self._now_s + self.plan.thresholds.parked_after_s and self._stands():
             self._step(Event.PARK, at_s)
         self._now_s = max(self._now_s, at_s)
+        self._track.advance(self._now_s)
         self.senses.forget()
         self._car.forget()
         if self.state not in OPEN_STATES:
@@ -129,6 +133,7 @@ class Responder:
     def lost_bus(self, bus: str, at_s: float) -> list[Action]:
         """Our own link to a bus went away: a pulled plug is not a dead car."""
         self._now_s = max(self._now_s, at_s)
+        self._track.advance(self._now_s)
         self.senses.lose_bus(bus)
         self._car.forget()
         self._judge(self._now_s, look_around=True)

@@ -37,6 +37,7 @@ from hardshoulder.core.plan import Release
 from hardshoulder.core.resume import Snapshot
 from hardshoulder.core.rules import Rules
 from hardshoulder.core.vocabulary import Vss
+from hardshoulder.core.window import Track
 
 _NOTICE_OF_HAZARDS = {
     HazardState.CONFIRMED: Notice.HAZARDS_ON,
@@ -63,6 +64,7 @@ class Response:
         self.incident: Incident | None = None
         self.hazard = Hazard(car.plan.hazard, car.plan.thresholds, car.senses)
         self.actions: list[Action] = []
+        self.track = Track(car.senses)
         self._board = Board()
         self._display = Display(car.plan.display)
         self._acknowledged = ""
@@ -177,7 +179,8 @@ class Response:
         """One report for all that changed at this instant."""
         if self.incident is not None and self.incident is not self._reported:
             self.incident = self._reported = reported(self.incident)
-            self.actions.append(Report(self.incident, now_s))
+            first = self.incident.sequence == 1
+            self.actions.append(Report(self.incident, now_s, self.track.window(now_s) if first else None))
 
     def _collect_evidence(self, now_s: float) -> None:
         if self.incident is None:

@@ -74,12 +74,22 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True)
+class Track:
+    """What one signal said in the seconds before an incident: a value every `step_s`, None where it was not fresh."""
+
+    signal: str
+    step_s: float
+    values: tuple[bool | float | str | None, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class CheckInView:
     """One incident with its check-in, as driver's page and operator's list need it.
 
     noticed: the evidence in sentences. hazards, kind, car_state: the words of the wire format.
     location: degrees. gaps: sequence numbers that have not arrived.
     ruleset: the rules that opened it; None from a car that does not say.
+    recording: what the car calls its raw frames of the incident; None where it keeps none.
     """
 
     incident_id: str
@@ -94,6 +104,7 @@ class CheckInView:
     longitude: float | None
     noticed: tuple[str, ...]
     ruleset: str | None
+    recording: str | None
     state: CheckIn
     opened_at: datetime
     changed_at: datetime

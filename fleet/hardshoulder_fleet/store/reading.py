@@ -7,8 +7,8 @@ from sqlalchemy import case, or_, select
 from sqlalchemy.orm import Session
 
 from hardshoulder_fleet.core.checkin import CheckIn
-from hardshoulder_fleet.core.views import CheckInView, Entry, Price, Quote, TowView
-from hardshoulder_fleet.store.reported import Reported, read_report
+from hardshoulder_fleet.core.views import CheckInView, Entry, Price, Quote, TowView, Track
+from hardshoulder_fleet.store.reported import Reported, read_report, read_window
 from hardshoulder_fleet.store.tables import ChangeRow, CheckInRow, DeadlineRow, EventRow, QuoteRow, StoryRow, TowRow
 
 CLOSED_SHOWN_FOR = timedelta(days=1)
@@ -59,6 +59,7 @@ def view_of(session: Session, row: CheckInRow) -> CheckInView:
         longitude=place.longitude if place else None,
         noticed=tuple(evidence.sentence for evidence in incident.evidence),
         ruleset=incident.ruleset or None,
+        recording=incident.recording.name if incident.recording else None,
         state=row.state,
         opened_at=row.opened_at,
         changed_at=row.changed_at,
@@ -84,6 +85,16 @@ def open_tow(session: Session, row: CheckInRow) -> TowRow | None:
 def _newest(session: Session, row: CheckInRow) -> Reported:
     """Of one incident the highest sequence number counts: it tells the whole of it."""
     return read_report(session.get_one(EventRow, row.newest_event_id).payload)
+
+
+def tracks_of(session: Session, incident_id: str) -> tuple[Track, ...]:
+    """The evidence window, which the first event alone carries; nothing until that has come."""
+    first = select(EventRow.payload).where(EventRow.incident_id == incident_id).order_by(EventRow.sequence).limit(1)
+    payload = session.scalars(first).first()
+    window = read_window(payload) if payload else None
+    if window is None:
+        return ()
+    return tuple(Track(signal, window.step_s, values) for signal, values in window.signals.items())
 
 
 def _story(session: Session, row: CheckInRow, incident: Reported) -> tuple[Entry, ...]:

@@ -40,6 +40,20 @@ class Line(_Stored):
     what: str
 
 
+class Window(_Stored):
+    """See `hardshoulder.wire.WindowData`."""
+
+    begins_at: AwareDatetime
+    step_s: float
+    signals: dict[str, tuple[bool | float | str | None, ...]]
+
+
+class Recording(_Stored):
+    """See `hardshoulder.wire.RecordingData`."""
+
+    name: str
+
+
 class Reported(_Stored):
     """See `hardshoulder.wire.IncidentData`."""
 
@@ -53,10 +67,24 @@ class Reported(_Stored):
     evidence: tuple[Evidence, ...]
     timeline: tuple[Line, ...]
     ruleset: str = ""
+    recording: Recording | None = None
 
 
 class _Event(_Stored):
     data: Reported
+
+
+class _Before(_Stored):
+    evidence_window: Window | None = None
+
+
+class _First(_Stored):
+    data: _Before
+
+
+def read_window(payload: str) -> Window | None:
+    """What the car said before the incident; apart from the rest, because a list of incidents does not need it."""
+    return _First.model_validate_json(payload).data.evidence_window
 
 
 def read_report(payload: str) -> Reported:

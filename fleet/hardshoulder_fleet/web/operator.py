@@ -18,6 +18,7 @@ from hardshoulder_fleet.links import Links
 from hardshoulder_fleet.web import words
 from hardshoulder_fleet.web.pages import as_path_step, error_page, page, text_of
 from hardshoulder_fleet.web.settings import WebSettings
+from hardshoulder_fleet.web.tracks import draw
 
 COOKIE = "operator"
 LOOK_EVERY_S = 0.05
@@ -83,6 +84,7 @@ class OperatorsList:
         return page(
             "incident.html",
             view=view,
+            tracks=[draw(track) for track in self.desk.tracks(incident_id)],
             state=view.state.name,
             urgent=urgent,
             now=now,

@@ -30,7 +30,7 @@ class Channels:
     """Binds channels to buses, one to one, while the frames come in.
 
     A bus takes, in this order: the channel given for it; the first of its profile's
-    `log_channels` that the recording has; and where the car has a single bus and none of
+    `log_channels` that the recording has, or its own name; and where the car has a single bus and none of
     those appears, the first channel on which a wanted identifier does. Two channels are never one
     bus: the same identifier carries another payload on the other.
 
@@ -43,7 +43,8 @@ class Channels:
 
         Raises UserError for a bus that the car has not, or a channel given twice.
         """
-        self._listed = {bus: tuple(listed.get(bus, ())) for bus in plan.buses}
+        # The car's own recordings call a bus as its profile does.
+        self._listed = {bus: (*listed.get(bus, ()), bus) for bus in plan.buses}
         self._wanted: dict[str, set[int]] = {bus: set() for bus in plan.buses}
         for message in plan.messages:
             self._wanted[message.bus].add(message.can_id)

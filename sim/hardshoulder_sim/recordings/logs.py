@@ -12,13 +12,14 @@ from hardshoulder_sim.recordings.blf import read_blf
 from hardshoulder_sim.recordings.candump import LogFrame, format_line
 from hardshoulder_sim.recordings.candump_log import read_candump
 from hardshoulder_sim.recordings.gvret import is_gvret, read_gvret
+from hardshoulder_sim.recordings.hsr import read_hsr
 from hardshoulder_sim.recordings.python_can import read_python_can, suffixes
 from hardshoulder_sim.recordings.source import PACKED, Progress, Source
 from hardshoulder_sim.recordings.trc import read_trc
 
 __all__ = ["LogFrame", "Progress", "open_log", "write_candump"]
 
-_READERS = {".asc": read_asc, ".blf": read_blf, ".trc": read_trc}
+_READERS = {".asc": read_asc, ".blf": read_blf, ".hsr": read_hsr, ".trc": read_trc}
 
 
 def open_log(path: Path, notes: list[str] | None = None, progress: Progress | None = None) -> Iterator[LogFrame]:
@@ -69,7 +70,7 @@ _CANDUMP_SUFFIXES = frozenset({"", ".log", ".candump", ".txt"})
 # Writing -----------------------------------------------------------------------------------
 
 
-_OTHER_FORMATS = frozenset({".asc", ".blf", ".trc", ".mf4", ".csv", ".db"})
+_OTHER_FORMATS = frozenset({".asc", ".blf", ".hsr", ".trc", ".mf4", ".csv", ".db"})
 
 
 def write_candump(path: Path, frames: Iterable[LogFrame]) -> int:
