@@ -10,7 +10,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -180,49 +180,70 @@ def second(config: Path) -> "subprocess.CompletedProcess[str]":
 
 
 @pytest.mark.slow
-def test_a_running_daemon_tells_how_it_does_and_turns_a_second_one_away(tmp_path: Path) -> None:
+@dataclass
+class Watched:
+    """A car that drives, and the daemon that watches it, asked at its socket."""
+
+    car: LiveCar
+    config: Path
+    daemon: DaemonProcess
+    asked_at: Path
+
+    def told(self) -> dict[str, object]:
+        """What it says now."""
+        return dict(json.loads(ask(self.asked_at, "/status")))
+
+
+@pytest.fixture
+def watched(tmp_path: Path) -> Iterator[Watched]:
     with ExitStack() as stack:
         broker = stack.enter_context(Broker(tmp_path))
         stack.enter_context(Fleet(broker.port))
         car = stack.enter_context(LiveCar(tmp_path / "can0", "electric"))
         config = write_config(tmp_path, "reference-electric", broker.port, f"slcan:{tmp_path / 'can0'}")
         daemon = stack.enter_context(DaemonProcess(config))
-        asked_at = tmp_path / "storage" / "status.sock"
-
-        def told() -> dict[str, object]:
-            return dict(json.loads(ask(asked_at, "/status")))
-
+        made = Watched(car, config, daemon, tmp_path / "storage" / "status.sock")
         wait_until(lambda: "state=driving" in daemon.log(), "the car is known to drive")
-        wait_until(lambda: told()["state"] == "driving" and told()["broker_connected"] is True, "it is told")
-        assert (told()["software"], told()["buses"], told()["outbox"]) == (__version__, {"main": True}, 0)
-        car.lose_drive()
-        wait_until(lambda: isinstance(told()["last_incident"], dict), "the incident is told")
-        wait_until(lambda: int(str(told()["outbox"])) >= 1, "the alert waits")
-        done = hardshoulder_command(tmp_path, "status", "--config", str(config))
-        assert done.returncode == 0, done.stderr
-        assert "state     rolling" in done.stdout and "incident  open: " in done.stdout
-        done = hardshoulder_command(tmp_path, "status", "--metrics", "--config", str(config))
-        assert "hardshoulder_incident_open 1" in done.stdout
+        wait_until(lambda: made.told()["state"] == "driving" and made.told()["broker_connected"] is True, "it is told")
+        yield made
 
-        refused = second(config)
-        assert (refused.returncode, refused.stdout) == (2, "")
-        lock = tmp_path / "storage" / "daemon.lock"
-        assert refused.stderr == (
-            f"hardshoulder: {lock}: another daemon (process {daemon.pid}) is at work here; end that one first\n"
-        )
-        assert told()["process"] == daemon.pid
-        assert car.hazards
 
-        # A daemon that dies leaves a file behind; the next one replaces it.
-        daemon.kill()
-        assert asked_at.exists()
-        with pytest.raises(UserError, match="no daemon answers here"):
-            ask(asked_at, "/status")
-        daemon.start()
-        wait_until(lambda: asked_at.exists() and reached(asked_at), "the next one answers")
-        assert told()["process"] == daemon.pid
-        assert daemon.stop() == 0
-        assert not asked_at.exists()
+def test_a_running_daemon_tells_how_it_does(watched: Watched, tmp_path: Path) -> None:
+    told, config = watched.told, watched.config
+    assert (told()["software"], told()["buses"], told()["outbox"]) == (__version__, {"main": True}, 0)
+    watched.car.lose_drive()
+    wait_until(lambda: isinstance(told()["last_incident"], dict), "the incident is told")
+    wait_until(lambda: int(str(told()["outbox"])) >= 1, "the alert waits")
+    done = hardshoulder_command(tmp_path, "status", "--config", str(config))
+    assert done.returncode == 0, done.stderr
+    assert "state     rolling" in done.stdout and "incident  open: " in done.stdout
+    done = hardshoulder_command(tmp_path, "status", "--metrics", "--config", str(config))
+    assert "hardshoulder_incident_open 1" in done.stdout
+
+
+def test_a_second_daemon_is_turned_away_and_the_first_goes_on(watched: Watched, tmp_path: Path) -> None:
+    refused = second(watched.config)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    lock = tmp_path / "storage" / "daemon.lock"
+    assert refused.stderr == (
+        f"hardshoulder: {lock}: another daemon (process {watched.daemon.pid}) is at work here; end that one first\n"
+    )
+    assert watched.told()["process"] == watched.daemon.pid
+    watched.car.lose_drive()
+    wait_until(lambda: watched.car.hazards, "the first still acts")
+
+
+def test_the_socket_of_a_dead_daemon_is_replaced_by_the_next(watched: Watched) -> None:
+    daemon, asked_at = watched.daemon, watched.asked_at
+    daemon.kill()
+    assert asked_at.exists()
+    with pytest.raises(UserError, match="no daemon answers here"):
+        ask(asked_at, "/status")
+    daemon.start()
+    wait_until(lambda: asked_at.exists() and reached(asked_at), "the next one answers")
+    assert watched.told()["process"] == daemon.pid
+    assert daemon.stop() == 0
+    assert not asked_at.exists()
 
 
 def reached(path: Path) -> bool:
