@@ -222,6 +222,16 @@ def test_an_engine_that_stands_in_a_car_that_gets_faster_is_its_sensor(gained_kp
     assert bench.car.engine_ignores_pedal(12.0) is ignores
 
 
+@pytest.mark.parametrize(("pedal", "rpm", "slow"), [(34.9, 1600.0, False), (35.0, 1600.0, True), (34.9, 0.0, True)])
+def test_an_engine_that_turns_may_hold_the_car_back_with_little_pedal(pedal: float, rpm: float, slow: bool) -> None:
+    """In a low gear it does; the weakest car's is credited with nothing then."""
+    bench = Bench(COMBUSTION).say(9.9, speed=22.0, engine_speed=rpm, pedal_position=0.0).press(10.0, pedal - 0.05)
+    for tenth in range(1, 51):
+        bench.say(10.0 + tenth / 10, speed=22.0 - 0.16 * tenth, engine_speed=rpm)
+        bench.say(10.0 + tenth / 10, pedal_position=pedal + 0.05 * (tenth % 2))
+    assert bench.car.on_no_hill(15.0) is slow
+
+
 @pytest.mark.parametrize("kph", [79.5, nextafter(79.5, 80.0)])
 @pytest.mark.parametrize("pedal", [24.0, 30.0])
 def test_an_engine_drives_a_hybrid_that_answers_the_pedal(kph: float, pedal: float) -> None:

@@ -66,7 +66,7 @@ class Condition(Words):
         if pedal is not None:
             # A pedal that fell silent with the drive does not take back what it said before.
             self._slackens.update(pressed, at_s, speed_kph)
-        self._weakest.update(asked if asks else None, at_s, speed_kph)
+        self._weakest.update(self._surely_given(asked, at_s) if asks else None, at_s, speed_kph)
         self._engine_ignores.update(asks and self.engine_turns(at_s) is False, at_s, speed_kph)
 
     def _pedal_is_back(self, at_s: float) -> bool:
@@ -83,6 +83,11 @@ class Condition(Words):
         engine = self.plan.propulsion is Propulsion.COMBUSTION and self.engine_turns(at_s) is True
         limit_nm = FRICTION_NM if engine and asked < FRICTION_PERCENT else self._limits.no_torque_below_nm
         return torque_nm is not None and torque_nm < limit_nm
+
+    def _surely_given(self, asked: float, at_s: float) -> float:
+        """How much of the pedal even the weakest drive answers; with little of it an engine may hold the car back."""
+        engine = self.plan.propulsion is Propulsion.COMBUSTION and self.engine_turns(at_s) is True
+        return 0.0 if engine and asked < FRICTION_PERCENT else asked
 
     def _asked_percent(self, at_s: float) -> float:
         """How far the pedal is down, in a gear in which the car should answer; 0 where the brake explains it all."""

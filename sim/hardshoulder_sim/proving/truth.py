@@ -45,6 +45,9 @@ WORST_ROLLING = 0.013
 WORST_DRAG_PER_M = 3.2e-4
 """A laden small car: 45 kW at the wheels, 1,800 kg, and the shape of a van."""
 
+SURELY_ANSWERED = 0.35
+"""With less of the pedal some engine of some car holds it back in a low gear, and nothing is wrong."""
+
 SHOWS_FOR_S = 0.5
 
 COLLAPSED_V = 9.0
@@ -92,6 +95,7 @@ class Witness:
         self._answer_s = ANSWER_S[kind]
         self._stops_engine = kind in (CarKind.HYBRID, CarKind.MILD_HYBRID)
         self._hybrid = kind is CarKind.HYBRID
+        self._motor = kind in (CarKind.HYBRID, CarKind.ELECTRIC)
         self.lost_s: float | None = None
         self.shown_s: float | None = None
         self.shown_by = ""
@@ -199,7 +203,8 @@ class Witness:
             self._asked_s, self._least_mps = at_s, vehicle.speed_mps
         else:
             answered = at_s >= self._asked_s + self._answer_s
-            push_mps2 = pedal * WEAKEST_W_PER_KG / max(self._least_mps, 1.0) if answered else 0.0
+            surely = pedal if answered and (self._motor or pedal >= SURELY_ANSWERED) else 0.0
+            push_mps2 = surely * WEAKEST_W_PER_KG / max(self._least_mps, 1.0)
             against_mps2 = (WORST_ROLLING + STEEPEST) * GRAVITY_MPS2 + WORST_DRAG_PER_M * self._least_mps**2
             self._least_mps += (push_mps2 - against_mps2) * (at_s - self._noted_s)
         self._noted_s = at_s
