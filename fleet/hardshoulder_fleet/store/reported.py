@@ -53,6 +53,7 @@ class Reported(_Stored):
     evidence: tuple[Evidence, ...]
     timeline: tuple[Line, ...]
     ruleset: str = ""
+    last_heard_at: AwareDatetime | None = None
 
 
 class _Event(_Stored):
