@@ -121,6 +121,14 @@ class ProviderKeys(_Strict):
     timeout_s: Annotated[float, Field(ge=0.1, le=10)] = 5.0
 
 
+class LostContactKeys(_Strict):
+    """When the driver of a car that fell silent on the road is asked."""
+
+    grace_s: Annotated[float, Field(ge=1, le=3600)] = 180.0
+    above_kph: Annotated[float, Field(ge=0, le=100)] = 15.0
+    at_once: Annotated[int, Field(ge=1, le=10_000)] = 10
+
+
 class Config(_Strict):
     """fleet.toml, format 1. Paths are relative to the file."""
 
@@ -137,6 +145,7 @@ class Config(_Strict):
     mqtt: MqttKeys
     notify: NotifyKeys
     provider: ProviderKeys
+    lost_contact: LostContactKeys = LostContactKeys()
 
     @model_validator(mode="after")
     def _guarded(self) -> Self:

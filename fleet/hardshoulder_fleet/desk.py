@@ -4,7 +4,7 @@ A change is committed before anybody is told of it: what has to be done outside 
 requested) is an errand's row first and a deed afterwards, see `errands`.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
 
@@ -13,15 +13,16 @@ from sqlalchemy.orm import Session
 from hardshoulder.wire import IncidentEvent
 from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Happening, Tow
 from hardshoulder_fleet.core.patience import Patience
-from hardshoulder_fleet.core.views import CheckInView, Order, Quote, Track
-from hardshoulder_fleet.store import calling_off, changes, ordering, queues, reading, towing
+from hardshoulder_fleet.core.views import CheckInView, Order, OutageView, Quote, Track
+from hardshoulder_fleet.store import calling_off, changes, contacts, ordering, queues, reading, towing
 from hardshoulder_fleet.store.changes import DeskError
+from hardshoulder_fleet.store.contacts import Limits, Word
 from hardshoulder_fleet.store.database import Database
 from hardshoulder_fleet.store.queues import Errand, TowJob
 from hardshoulder_fleet.store.tables import ErrandKind
 from hardshoulder_fleet.store.towing import Heard
 
-__all__ = ["ANSWERS", "Desk", "DeskError", "Errand", "ErrandKind", "Heard", "Patience", "TowJob"]
+__all__ = ["ANSWERS", "Desk", "DeskError", "Errand", "ErrandKind", "Heard", "Limits", "Patience", "TowJob", "Word"]
 
 ANSWERS = {
     Happening.SAYS_SAFE: "I'm safe.",
@@ -31,6 +32,7 @@ ANSWERS = {
 """What the driver can say with one tap, in the words of the story."""
 
 _USUAL = Patience()
+_USUAL_LIMITS = Limits()
 
 
 class Desk:
@@ -40,9 +42,11 @@ class Desk:
     such incident is known.
     """
 
-    def __init__(self, database: Database, patience: Patience = _USUAL) -> None:
+    def __init__(self, database: Database, patience: Patience = _USUAL, limits: Limits = _USUAL_LIMITS) -> None:
         self._database = database
         self.patience = patience
+        self._limits = limits
+        self._hears_since: datetime | None = None
         self._listeners: list[Callable[[], None]] = []
 
     def listen(self, listener: Callable[[], None]) -> None:
@@ -56,7 +60,26 @@ class Desk:
         of this incident: of another vehicle, or with an absurd sequence number.
         """
         with self._change() as session:
-            return changes.take_event(session, event, now, self.patience.answer)
+            new = changes.take_event(session, event, now, self.patience.answer)
+            if new:
+                contacts.taken_over(session, event.data.vehicle, now)
+            return new
+
+    def listening(self, since: datetime | None) -> None:
+        """Whether the fleet hears its cars, and since when: who hears nobody misses nobody."""
+        self._hears_since = since
+        self._tell_listeners()
+
+    def hear(self, words: Sequence[Word], now: datetime) -> None:
+        """Keep what came on `status` and `presence`, in this order; what is no news changes nothing."""
+        with self._change() as session:
+            for word in words:
+                contacts.hear(session, word, now, self._limits)
+
+    def outage(self) -> OutageView | None:
+        """The cars that fell silent together, for which nobody is asked; None: there are none."""
+        with self._database.read() as session:
+            return contacts.outage(session)
 
     def view(self, incident_id: str) -> CheckInView | None:
         """One check-in as it stands; None: not known."""
@@ -216,6 +239,15 @@ class Desk:
             rows = towing.take_doubts(session, now, limit, self.patience)
             return [reading.view_of(session, row) for row in rows]
 
+    def claim_lost(self, now: datetime) -> list[CheckInView]:
+        """Open a check-in for every car that fell silent on the road and whose grace is over, each exactly once."""
+        since, grace = self._hears_since, self.patience.contact
+        if since is None or now < since + grace:
+            return []
+        with self._change() as session:
+            rows = contacts.claim(session, now, grace, self.patience.answer, self._limits)
+            return [reading.view_of(session, row) for row in rows]
+
     def claim_errands(self, now: datetime, limit: int = 10) -> list[Errand]:
         """Take up to `limit` errands that are due; whoever dies with one loses it after the lease."""
         with self._database.write() as session:
@@ -244,9 +276,11 @@ class Desk:
             queues.postpone_errand(session, errand, at)
 
     def next_due(self) -> datetime | None:
-        """When the next deadline, doubt or errand is due; None: nothing waits."""
+        """When the next deadline, doubt, silence or errand is due; None: nothing waits."""
         with self._database.read() as session:
-            return queues.next_due(session)
+            since = self._hears_since
+            lost = contacts.next_due(session, since, self.patience.contact) if since is not None else None
+            return min((time for time in (queues.next_due(session), lost) if time is not None), default=None)
 
     def reject(self, topic: str, payload: bytes, reason: str, now: datetime) -> None:
         """Keep a message that could not be taken, for whoever wants to know why."""
@@ -265,8 +299,11 @@ class Desk:
             yield session
             changed = changes.count_change(session)
         if changed:
-            for listener in self._listeners:
-                listener()
+            self._tell_listeners()
+
+    def _tell_listeners(self) -> None:
+        for listener in self._listeners:
+            listener()
 
 
 _WORDS = {

@@ -49,14 +49,20 @@ class Errands:
             loop.stop()
 
     def watch_deadlines(self) -> int:
-        """Call a person for everybody who did not answer, and every tow not heard of, in time; returns for how many."""
+        """Call a person for everybody who did not answer, and every tow not heard of, in time; ask after silent cars.
+
+        Returns for how many.
+        """
         late = self._desk.claim_deadlines(self._clock())
         for view in late:
             log.warning("no answer in time: %s of %s", ascii(view.incident_id), view.vehicle)
         doubted = self._desk.claim_doubts(self._clock())
         for view in doubted:
             log.warning("nothing good was heard of the tow in time: %s of %s", ascii(view.incident_id), view.vehicle)
-        return len(late) + len(doubted)
+        lost = self._desk.claim_lost(self._clock())
+        for view in lost:
+            log.warning("lost contact: %s of %s, which was driving", ascii(view.incident_id), view.vehicle)
+        return len(late) + len(doubted) + len(lost)
 
     def run_due(self) -> int:
         """Run the errands that are due; returns how many."""

@@ -19,6 +19,7 @@ from paho.mqtt.enums import CallbackAPIVersion
 from paho.mqtt.packettypes import PacketTypes
 from paho.mqtt.properties import Properties
 from paho.mqtt.reasoncodes import ReasonCode
+from paho.mqtt.subscribeoptions import SubscribeOptions
 from sqlalchemy.exc import SQLAlchemyError
 
 from hardshoulder.wire import (
@@ -31,9 +32,17 @@ from hardshoulder.wire import (
     parse_event,
     topic,
 )
+from hardshoulder_fleet.contacts import PRESENCE, STATUS, Contacts
 from hardshoulder_fleet.desk import Desk, DeskError
 
 SUBSCRIPTION = "hardshoulder/v1/+/incident"
+_QOS = {
+    SUBSCRIPTION: 1,
+    PRESENCE: 1,
+    # It is retained, and there is another soon. For a fleet that is away, the broker would queue them all,
+    # and drop alerts when its queue is full.
+    STATUS: 0,
+}
 SOURCE = "/hardshoulder-fleet"
 SESSION_S = 7 * 24 * 3600
 """How long the broker keeps what comes while the fleet is away."""
@@ -88,11 +97,13 @@ class Ingest:
         self._messages: queue.SimpleQueue[tuple[int, MQTTMessage] | None] = queue.SimpleQueue()
         self._connection = 0
         self._client = self._make_client(settings)
+        self._contacts = Contacts(desk, clock, self._acknowledge)
         self._thread = threading.Thread(target=self._work, name="ingest", daemon=True)
 
     def start(self) -> None:
         """Begin to connect; the broker may come later."""
         self._thread.start()
+        self._contacts.start()
         self._client.loop_start()
 
     def stop(self) -> None:
@@ -100,8 +111,13 @@ class Ingest:
         self._stopping.set()
         self._messages.put(None)
         self._thread.join()
+        self._contacts.stop()
         self._client.disconnect()
         self._client.loop_stop()
+
+    def _acknowledge(self, connection: int, message: MQTTMessage) -> None:
+        if connection == self._connection and message.qos:
+            self._client.ack(message.mid, message.qos)
 
     def _work(self) -> None:
         while (item := self._messages.get()) is not None and not self._stopping.is_set():
@@ -188,7 +204,7 @@ class Ingest:
         self._trouble = None
         kept = "it has kept what came meanwhile" if flags.session_present else "it knows nothing of before"
         log.info("connected to the broker %s; %s", self._broker, kept)
-        client.subscribe(SUBSCRIPTION, qos=1)
+        client.subscribe([(name, SubscribeOptions(qos)) for name, qos in _QOS.items()])
 
     def _on_connect_fail(self, _client: Client, _userdata: object) -> None:
         # paho calls this while it handles the error and does not hand it over.
@@ -199,6 +215,7 @@ class Ingest:
     ) -> None:
         self._connection += 1
         self.subscribed.clear()
+        self._desk.listening(None)
         if reason.is_failure and not self._refused and not self._stopping.is_set():
             # Without a word of the broker, paho has only "unspecified error" to offer.
             why = str(reason) if flags.is_disconnect_packet_from_server else "the line broke"
@@ -207,13 +224,20 @@ class Ingest:
     def _on_subscribe(
         self, _client: Client, _userdata: object, _mid: int, reasons: list[ReasonCode], _more: Properties | None
     ) -> None:
-        if any(reason.is_failure for reason in reasons):
-            self._complain(f"the broker {self._broker} does not let the fleet hear {SUBSCRIPTION}: {reasons[0]}")
-            return
-        self.subscribed.set()
+        refused = {name: reason for name, reason in zip(_QOS, reasons, strict=False) if reason.is_failure}
+        if refused:
+            names, why = ", ".join(refused), next(iter(refused.values()))
+            self._complain(f"the broker {self._broker} does not let the fleet hear {names}: {why}")
+        if not refused:
+            self._desk.listening(self._clock())
+        if SUBSCRIPTION not in refused:
+            self.subscribed.set()
 
     def _on_message(self, _client: Client, _userdata: object, message: MQTTMessage) -> None:
-        self._messages.put((self._connection, message))
+        if message.topic.endswith("/incident"):
+            self._messages.put((self._connection, message))
+        else:
+            self._contacts.put(self._connection, message)
 
     def _on_log(self, client: Client, _userdata: object, level: int, text: str) -> None:
         if level != MQTT_LOG_ERR:

@@ -8,6 +8,7 @@ from threading import Thread
 from apprise import Apprise
 
 from hardshoulder_fleet.config import EMERGENCY_NUMBER
+from hardshoulder_fleet.core.contact import LOST_CONTACT
 from hardshoulder_fleet.core.views import CheckInView
 
 TIMEOUT_S = 10.0
@@ -23,6 +24,8 @@ class MessageError(Exception):
 
 def headline(view: CheckInView) -> str:
     """What has happened, in the fewest words."""
+    if view.kind == LOST_CONTACT:
+        return "We have lost contact with your car."
     if view.kind == "crash":
         return "Your car has felt a crash."
     return "Your car had lost drive." if view.car_state in _GOES_AGAIN else "Your car has lost drive."

@@ -27,7 +27,7 @@ from hardshoulder_fleet.config import (
 )
 from hardshoulder_fleet.core.views import CheckInView
 from hardshoulder_fleet.deeds import Deeds
-from hardshoulder_fleet.desk import Desk, Patience
+from hardshoulder_fleet.desk import Desk, Limits, Patience
 from hardshoulder_fleet.errands import Errands
 from hardshoulder_fleet.ingest import BrokerSettings, Ingest, IngestError
 from hardshoulder_fleet.links import Links
@@ -75,7 +75,7 @@ class Fleet:
             webhook_secret,
             config.provider.timeout_s,
         )
-        desk = Desk(database, Patience(answer=timedelta(seconds=config.answer_within_s)))
+        desk = _desk(database, config)
         self._desk = desk
         self._ingest = _ingest(path, config, desk)
         self._errands = Errands(desk, Deeds(desk, self._send_link, self._assistance, _now), _now)
@@ -148,6 +148,12 @@ def _open(path: Path) -> Iterator[Database]:
             raise ConfigError(str(error)) from error
         stack.callback(database.close)
         yield database
+
+
+def _desk(database: Database, config: Config) -> Desk:
+    keys = config.lost_contact
+    patience = Patience(answer=timedelta(seconds=config.answer_within_s), contact=timedelta(seconds=keys.grace_s))
+    return Desk(database, patience, Limits(keys.above_kph, keys.at_once))
 
 
 def _ingest(path: Path, config: Config, desk: Desk) -> Ingest:

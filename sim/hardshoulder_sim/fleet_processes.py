@@ -101,7 +101,9 @@ class FleetProcess(Child):
         secret_file: Path,
         phone: Phone,
         answer_within_s: float,
+        grace_s: float = 180.0,
     ) -> None:
+        """grace_s: for a car that falls silent on the road."""
         super().__init__(folder / "fleet.log")
         self.port = free_port()
         self.database = folder / "fleet.sqlite3"
@@ -127,6 +129,9 @@ urls = ["{phone.url}"]
 [provider]
 url = "http://127.0.0.1:{provider_port}"
 webhook_secret_file = "{secret_file.name}"
+
+[lost_contact]
+grace_s = {grace_s}
 """)
 
     @property

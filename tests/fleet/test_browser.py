@@ -14,6 +14,7 @@ from hardshoulder_fleet.errands import Errands
 from hardshoulder_sim.browser import DESK_SCREEN, browser, text_of
 from hardshoulder_sim.processes import wait_until
 from support.browser import served, stranded
+from support.silence import comes, goes, status_says, word
 from support.tows import FakeProvider
 
 PICTURES_VARIABLE = "HARDSHOULDER_PICTURES"
@@ -210,6 +211,50 @@ def test_both_pages_fit_their_screens(tmp_path: Path) -> None:
         assert emergency["y"] + emergency["height"] <= 844, "all three answers on the first screen"
         states = {view.state for view in web.desk.board(web.clock())}
         assert {CheckIn.EMERGENCY, CheckIn.ESCALATED, CheckIn.CLOSED} <= states
+
+
+def test_silent_cars_are_seen_below_the_others(tmp_path: Path) -> None:
+    folder = pictures(tmp_path)
+    with served(tmp_path) as (web, address), browser(tmp_path / "operator", size=DESK_SCREEN) as operator:
+        silent = web.fall_silent("van-12")
+        web.clock.move(seconds=95)
+        web.desk.claim_deadlines(web.clock())
+        asked = web.fall_silent("truck-4", 84.0)
+        for number in range(12):
+            vehicle = f"bus-{number}"
+            says = status_says(vehicle=vehicle, at=web.clock())
+            web.desk.hear([word(comes(vehicle=vehicle)), word(says), word(goes(vehicle=vehicle))], web.clock())
+        web.clock.move(seconds=180)
+        assert web.desk.claim_lost(web.clock()) == []
+        web.break_down()
+        operator.get(f"{address}/operator")
+        wait_for(operator, "#line", "Live")
+        assert text_of(operator, ".silent h2") == "Lost contact 2"
+        rows = operator.find_elements(By.CSS_SELECTOR, ".silent tbody tr")
+        order = [row.get_attribute("data-incident") for row in rows]
+        assert order == [silent.incident_id, asked.incident_id], "who needs a person is first"
+        assert "12 cars fell silent on the road" in text_of(operator, ".outage")
+        take(operator, folder / "operator-silent.png")
+        operator.get(f"{address}/operator/incident/{silent.incident_id}")
+        wait_for(operator, "h2", "Lost contact: Needs a person")
+        take(operator, folder / "incident-silent.png")
+        web.desk.answer(asked.incident_id, Happening.WANTS_TOW, web.clock())
+        operator.get(f"{address}/operator")
+        wait_for(operator, "#line", "Live")
+        assert text_of(operator, ".silent h2") == "Lost contact 1", "whoever asks for help stands with the others"
+
+
+def test_the_driver_of_a_silent_car_answers_without_javascript(tmp_path: Path) -> None:
+    with served(tmp_path) as (web, _), browser(tmp_path / "driver", javascript=False) as driver:
+        view = web.fall_silent("truck-4", 84.0)
+        driver.get(web.links.make(view.incident_id, web.clock()))
+        wait_for(driver, "h1", "We have lost contact with your car.")
+        assert "driving at 84 km/h" in text_of(driver, "main")
+        emergency = driver.find_element(By.CSS_SELECTOR, "button.emergency").rect
+        take(driver, pictures(tmp_path) / "driver-silent.png")
+        assert emergency["y"] + emergency["height"] <= 844, "all three answers on the first screen"
+        driver.find_element(By.CSS_SELECTOR, "button.tow").click()
+        wait_for(driver, "h1", "A tow costs 129.00 EUR.")
 
 
 def test_the_drivers_page_renews_itself_and_survives_a_hole_in_the_network(tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ tow-heard        .          .          tow-ordered .           .         tow-ord
 called-off       .          .          .           safe        .         safe        .
 help-done        .          .          .           closed      .         closed      .
 car-closed       closed     closed     closed      .           .         closed      .
+car-heard        closed     closed     .           .           .         closed      .
 operator-done    closed     closed     closed      closed      closed    closed      .
 """
 HEAD, *LINES = [line.split() for line in TABLE.strip().splitlines()]
@@ -102,7 +103,7 @@ def test_a_tow_can_fail_at_any_time(before: Tow, end: Tow) -> None:
     assert next_tow(before, end) is end
 
 
-NOT_WITH_A_TOW = {"says-safe", "wants-tow", "says-yes", "no-answer", "no-price", "car-closed"}
+NOT_WITH_A_TOW = {"says-safe", "wants-tow", "says-yes", "no-answer", "no-price", "car-closed", "car-heard"}
 
 
 @pytest.mark.parametrize(("before", "happening"), EXPECTED)

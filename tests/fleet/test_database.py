@@ -15,7 +15,7 @@ from sqlalchemy.exc import IntegrityError
 
 from hardshoulder_fleet.store.database import Database, DatabaseError, migrations, open_database
 from hardshoulder_fleet.store.lock import only_one
-from hardshoulder_fleet.store.tables import Base, ErrandKind, ErrandRow, ReportRow, TowRow
+from hardshoulder_fleet.store.tables import Base, CheckInRow, ErrandKind, ErrandRow, ReportRow, TowRow
 
 
 def opened(path: Path) -> Database:
@@ -27,7 +27,7 @@ def test_the_migrations_make_what_the_tables_say(path: Path) -> None:
     with database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     with closing(sqlite3.connect(path)) as raw:
-        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0002",)]
+        assert raw.execute("SELECT version_num FROM alembic_version").fetchall() == [("0003",)]
     database.close()
 
 
@@ -89,6 +89,12 @@ def test_a_database_of_the_first_schema_is_migrated_with_its_tows(path: Path) ->
             (ErrandKind.WATCH_TOW, "1", then, 0),
         ]
         assert session.get_one(ReportRow, ("order-1", 1)).eta_minutes is None
+        check_ins = session.scalars(select(CheckInRow).order_by(CheckInRow.incident_id)).all()
+        assert [(row.wants_help, row.lost_contact) for row in check_ins] == [
+            (True, False),
+            (True, False),
+            (False, False),
+        ]
     with database.engine.connect() as connection:
         assert compare_metadata(MigrationContext.configure(connection), Base.metadata) == []
     database.close()

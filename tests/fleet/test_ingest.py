@@ -205,6 +205,8 @@ class Slow:
         self.desk.take_event(event, now)
         print("committed", flush=True)
         threading.Event().wait()
+    def listening(self, since):
+        pass
 
 ingest = Ingest(Slow(make_desk(pathlib.Path(sys.argv[1]))), BrokerSettings("127.0.0.1", int(sys.argv[2])),
                 lambda: datetime.now(UTC))

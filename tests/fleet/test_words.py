@@ -75,3 +75,27 @@ def test_a_row_of_another_version_is_shown_and_takes_nothing_else_away(web: Web)
     driver = Driver(web, link)
     assert GET_OUT in driver.page()
     assert "A tow costs" in driver.tap("tow").text
+
+
+def test_who_is_asked_after_a_silence_reads_what_fits_wherever_she_is(web: Web) -> None:
+    silent = web.fall_silent()
+    driver = Driver(web, web.links.make(silent.incident_id, web.clock()), silent.incident_id)
+    page = driver.page()
+    assert "We have lost contact with your car." in page and "Are you all right?" in page
+    assert "driving at 110 km/h" in page
+    assert "Driving? Stop at a safe place before you answer." in page
+    assert STEER not in page and "Your hazard lights are" not in page
+    assert driver.tap("emergency").status_code == 200
+    assert "Call 112 yourself, now." in driver.page()
+
+
+def test_an_operator_reads_that_a_car_is_merely_silent(web: Web) -> None:
+    silent = web.fall_silent()
+    operator = Operator(web, silent.incident_id)
+    assert "Lost contact; was driving at 110 km/h" in operator.board()
+    assert "Last heard" in operator.page() and "Last speed" in operator.page()
+    assert "Lost contact" in operator.board() and 'data-urgent="0"' in operator.board()
+    web.clock.move(seconds=95)
+    web.desk.claim_deadlines(web.clock())
+    assert 'data-urgent="1"' in operator.board()
+    assert "Nobody but the drivers of silent cars, below." in operator.board()

@@ -16,13 +16,14 @@ from hardshoulder.core.actions import HazardState, Incident, Report, State
 from hardshoulder.events import incident_event
 from hardshoulder.wire import IncidentEvent
 from hardshoulder_fleet.assistance.interface import NoHelp, Why
-from hardshoulder_fleet.core.views import Order, Price, Quote
+from hardshoulder_fleet.core.views import CheckInView, Order, Price, Quote
 from hardshoulder_fleet.desk import Desk
 from hardshoulder_fleet.links import Links
 from hardshoulder_fleet.store.database import open_database
 from hardshoulder_fleet.web.app import WebSettings, create_app
 from hardshoulder_sim.processes import wait_until
 from support.incidents import IDENTITY, incident
+from support.silence import comes, goes, status_says, word
 
 SECRET = b"a secret that only tests know"
 TERMS = "Up to 40 km to a garage of your choice. Cancelling is free until the truck is there."
@@ -97,6 +98,15 @@ class Web:
         event = _event(what or stranded(), vehicle, self.clock())
         self.desk.take_event(event, self.clock())
         return self.links.make(event.data.incident_id, self.clock())
+
+    def fall_silent(self, vehicle: str = IDENTITY.vehicle, speed_kph: float = 110.0) -> CheckInView:
+        """A driving car is heard, its line breaks, and the grace passes; its check-in."""
+        self.desk.listening(self.clock())
+        drives = status_says(speed_kph=speed_kph, vehicle=vehicle, at=self.clock())
+        self.desk.hear([word(comes(vehicle=vehicle)), word(drives), word(goes(vehicle=vehicle))], self.clock())
+        self.clock.move(seconds=180)
+        [view] = self.desk.claim_lost(self.clock())
+        return view
 
 
 def stranded(

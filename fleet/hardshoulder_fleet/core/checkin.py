@@ -8,8 +8,9 @@ her later answer still counts; so does her yes to a price that still holds. No p
 that does not come, or a provider that has fallen silent is ESCALATED too; when the provider is heard
 again, the tow goes on. A tow that she calls off leaves her SAFE: nobody is needed. The car that
 closes its incident ends a question that nobody needs any more, but never an ordered tow or an
-emergency: those end when the tow is done or when a person says so. Even what is SAFE or CLOSED calls
-a person again when a truck may come that nobody wants.
+emergency: those end when the tow is done or when a person says so. A check-in that was opened because
+a car fell silent ends when the car is heard again, unless she has asked for help by then. Even what is
+SAFE or CLOSED calls a person again when a truck may come that nobody wants.
 
 What is not in the table does not move the check-in: the second of two taps changes nothing. While a
 tow is on its way, what she would say without one means nothing either: an old page may still say it.
@@ -45,6 +46,7 @@ class Happening(Enum):
     CALLED_OFF = "called-off"
     HELP_DONE = "help-done"
     CAR_CLOSED = "car-closed"
+    CAR_HEARD = "car-heard"
     OPERATOR_DONE = "operator-done"
 
 
@@ -54,11 +56,13 @@ TRANSITIONS: dict[tuple[CheckIn, Happening], CheckIn] = {
     (CheckIn.ASKED, Happening.SAYS_EMERGENCY): CheckIn.EMERGENCY,
     (CheckIn.ASKED, Happening.NO_ANSWER): CheckIn.ESCALATED,
     (CheckIn.ASKED, Happening.CAR_CLOSED): CheckIn.CLOSED,
+    (CheckIn.ASKED, Happening.CAR_HEARD): CheckIn.CLOSED,
     (CheckIn.ASKED, Happening.OPERATOR_DONE): CheckIn.CLOSED,
     (CheckIn.SAFE, Happening.WANTS_TOW): CheckIn.TOW_WANTED,
     (CheckIn.SAFE, Happening.SAYS_EMERGENCY): CheckIn.EMERGENCY,
     (CheckIn.SAFE, Happening.TOW_DOUBTFUL): CheckIn.ESCALATED,
     (CheckIn.SAFE, Happening.CAR_CLOSED): CheckIn.CLOSED,
+    (CheckIn.SAFE, Happening.CAR_HEARD): CheckIn.CLOSED,
     (CheckIn.SAFE, Happening.OPERATOR_DONE): CheckIn.CLOSED,
     (CheckIn.TOW_WANTED, Happening.SAYS_YES): CheckIn.TOW_ORDERED,
     (CheckIn.TOW_WANTED, Happening.SAYS_SAFE): CheckIn.SAFE,
@@ -84,6 +88,7 @@ TRANSITIONS: dict[tuple[CheckIn, Happening], CheckIn] = {
     (CheckIn.ESCALATED, Happening.CALLED_OFF): CheckIn.SAFE,
     (CheckIn.ESCALATED, Happening.HELP_DONE): CheckIn.CLOSED,
     (CheckIn.ESCALATED, Happening.CAR_CLOSED): CheckIn.CLOSED,
+    (CheckIn.ESCALATED, Happening.CAR_HEARD): CheckIn.CLOSED,
     (CheckIn.ESCALATED, Happening.OPERATOR_DONE): CheckIn.CLOSED,
     (CheckIn.CLOSED, Happening.SAYS_EMERGENCY): CheckIn.EMERGENCY,
     (CheckIn.CLOSED, Happening.TOW_DOUBTFUL): CheckIn.ESCALATED,
@@ -97,22 +102,32 @@ _NOT_WITH_A_TOW = frozenset(
         Happening.NO_ANSWER,
         Happening.NO_PRICE,
         Happening.CAR_CLOSED,
+        Happening.CAR_HEARD,
     }
 )
 """What means nothing while a tow is on its way."""
+
+_ASKED_FOR_HELP = frozenset({CheckIn.TOW_WANTED, CheckIn.TOW_ORDERED, CheckIn.EMERGENCY})
 
 NEEDS_A_PERSON = frozenset({CheckIn.EMERGENCY, CheckIn.ESCALATED})
 """The check-ins that stand at the top of the operator's list."""
 
 
-def next_step(check_in: CheckIn, happening: Happening, *, tow_open: bool = False) -> CheckIn:
+def next_step(check_in: CheckIn, happening: Happening, *, tow_open: bool = False, help_wanted: bool = False) -> CheckIn:
     """The check-in after the happening; the same one when that means nothing there.
 
-    tow_open: a tow is on its way, or is being called off.
+    tow_open: a tow is on its way, or is being called off. help_wanted: she has asked for it, see `wants_help`.
     """
+    if help_wanted and happening is Happening.CAR_HEARD:
+        return check_in  # A car that speaks again brings nobody home.
     if tow_open and happening in _NOT_WITH_A_TOW:
         return check_in
     return TRANSITIONS.get((check_in, happening), check_in)
+
+
+def wants_help(before: bool, after: CheckIn) -> bool:
+    """Whether she has asked for help and has not said since that she is safe. after: the check-in's new state."""
+    return (before or after in _ASKED_FOR_HELP) and after is not CheckIn.SAFE
 
 
 class Tow(Enum):

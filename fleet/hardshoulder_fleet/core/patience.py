@@ -12,7 +12,8 @@ class Patience:
 
     answer: for the driver. lease: for whoever took an errand. ask_tow: after a provider's last word,
     until it is asked how the tow stands. silence: after that word, and assigned: after the order
-    without a truck, until a person is called.
+    without a truck, until a person is called. contact: after the line of a driving car broke, until its
+    driver is asked.
     """
 
     answer: timedelta = timedelta(seconds=90)
@@ -20,6 +21,7 @@ class Patience:
     ask_tow: timedelta = timedelta(seconds=60)
     silence: timedelta = timedelta(minutes=5)
     assigned: timedelta = timedelta(minutes=10)
+    contact: timedelta = timedelta(minutes=3)
 
     def doubt_at(self, tow: Tow, ordered_at: datetime, heard_at: datetime) -> datetime:
         """When a person is called for a tow that is open, unless a better word comes before."""

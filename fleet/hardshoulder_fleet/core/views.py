@@ -83,6 +83,14 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class OutageView:
+    """Cars that fell silent together and still are: how many, and when the first of them did."""
+
+    cars: int
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
 class CheckInView:
     """One incident with its check-in, as driver's page and operator's list need it.
 
@@ -90,6 +98,8 @@ class CheckInView:
     location: degrees. gaps: sequence numbers that have not arrived.
     ruleset: the rules that opened it; None from a car that does not say.
     recording: what the car calls its raw frames of the incident; None where it keeps none.
+    last_heard_at: of a car that fell silent; its kind is `core.contact.LOST_CONTACT`, speed_kph and
+    car_state are what was heard then. wants_help: see `core.checkin.wants_help`.
     """
 
     incident_id: str
@@ -105,6 +115,8 @@ class CheckInView:
     noticed: tuple[str, ...]
     ruleset: str | None
     recording: str | None
+    last_heard_at: datetime | None
+    wants_help: bool
     state: CheckIn
     opened_at: datetime
     changed_at: datetime

@@ -6,7 +6,7 @@ from sqlalchemy import delete, select, update
 from sqlalchemy.orm import Session
 
 from hardshoulder.wire import IncidentEvent
-from hardshoulder_fleet.core.checkin import CheckIn, Happening, next_step
+from hardshoulder_fleet.core.checkin import CheckIn, Happening, next_step, wants_help
 from hardshoulder_fleet.store import reading
 from hardshoulder_fleet.store.tables import (
     ChangeRow,
@@ -82,20 +82,26 @@ def _open(session: Session, event: IncidentEvent, now: datetime, answer_within: 
         newest_sequence=event.data.sequence,
         newest_event_id=event.id,
     )
+    begin(session, row, now, answer_within)
+    return row
+
+
+def begin(session: Session, row: CheckInRow, now: datetime, answer_within: timedelta) -> None:
+    """A check-in that is new: its driver is asked, and has so long to answer."""
     session.add(row)
     session.flush()  # What follows refers to it.
     tell(session, row, now, "fleet", "Check-in opened.")
     set_deadline(session, row, now + answer_within)
     add_errand(session, row, ErrandKind.SEND_LINK, row.incident_id, now)
-    return row
 
 
 def step(session: Session, row: CheckInRow, happening: Happening, now: datetime) -> bool:
     """Let this happen to the check-in. False: it means nothing there."""
-    after = next_step(row.state, happening, tow_open=reading.open_tow(session, row) is not None)
+    tow_open = reading.open_tow(session, row) is not None
+    after = next_step(row.state, happening, tow_open=tow_open, help_wanted=row.wants_help)
     if after is row.state:
         return False
-    row.state = after
+    row.state, row.wants_help = after, wants_help(row.wants_help, after)
     touch(session, row, now)
     if after not in _WAITS_FOR_THE_DRIVER:
         session.execute(delete(DeadlineRow).where(DeadlineRow.incident_id == row.incident_id))
@@ -119,6 +125,11 @@ def _drop_the_link(session: Session, row: CheckInRow, now: datetime) -> None:
 def touch(session: Session, row: CheckInRow, now: datetime) -> None:
     """Something that is shown of this check-in has changed."""
     row.changed_at = now
+    mark(session)
+
+
+def mark(session: Session) -> None:
+    """Something that is shown or waited for has changed."""
     session.info[_CHANGED] = True
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from datetime import datetime, timedelta
 
-from sqlalchemy import case, or_, select
+from sqlalchemy import and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from hardshoulder_fleet.core.checkin import CheckIn
@@ -27,11 +27,15 @@ def version(session: Session) -> int:
 
 
 def board_rows(session: Session, now: datetime) -> Sequence[CheckInRow]:
-    """The operator's list: emergencies, the escalated, the others, those closed of late; each newest first."""
+    """The operator's list: emergencies, escalated, others, silent cars, those closed of late; each newest first."""
+    # Nobody has said that anything is wrong with a car that is merely silent.
+    silent = and_(CheckInRow.lost_contact, ~CheckInRow.wants_help)
     rank = case(
         (CheckInRow.state == CheckIn.EMERGENCY, 0),
+        (CheckInRow.state == CheckIn.CLOSED, 5),
+        (and_(silent, CheckInRow.state == CheckIn.ESCALATED), 3),
+        (silent, 4),
         (CheckInRow.state == CheckIn.ESCALATED, 1),
-        (CheckInRow.state == CheckIn.CLOSED, 3),
         else_=2,
     )
     shown = or_(CheckInRow.state != CheckIn.CLOSED, CheckInRow.changed_at > now - CLOSED_SHOWN_FOR)
@@ -60,6 +64,8 @@ def view_of(session: Session, row: CheckInRow) -> CheckInView:
         noticed=tuple(evidence.sentence for evidence in incident.evidence),
         ruleset=incident.ruleset or None,
         recording=incident.recording.name if incident.recording else None,
+        last_heard_at=incident.last_heard_at,
+        wants_help=row.wants_help,
         state=row.state,
         opened_at=row.opened_at,
         changed_at=row.changed_at,

@@ -68,6 +68,7 @@ class Reported(_Stored):
     timeline: tuple[Line, ...]
     ruleset: str = ""
     recording: Recording | None = None
+    last_heard_at: AwareDatetime | None = None
 
 
 class _Event(_Stored):

@@ -57,17 +57,23 @@ class Base(DeclarativeBase):
 
 
 class CheckInRow(Base):
-    """One check-in for each incident. newest_sequence, newest_event_id: of the report that counts."""
+    """One check-in for each incident. newest_sequence, newest_event_id: of the report that counts.
+
+    lost_contact: opened because the car fell silent, and the report is the fleet's own. wants_help: see
+    `core.checkin.wants_help`.
+    """
 
     __tablename__ = "check_in"
 
     incident_id: Mapped[str] = mapped_column(String(128), primary_key=True)
-    vehicle: Mapped[str] = mapped_column(String(64))
+    vehicle: Mapped[str] = mapped_column(String(64), index=True)
     state: Mapped[CheckIn] = mapped_column(_words(CheckIn), index=True)
     opened_at: Mapped[datetime] = mapped_column(Utc)
     changed_at: Mapped[datetime] = mapped_column(Utc, index=True)
     newest_sequence: Mapped[int]
     newest_event_id: Mapped[str] = mapped_column(String(128))
+    lost_contact: Mapped[bool] = mapped_column(default=False)
+    wants_help: Mapped[bool] = mapped_column(default=False)
 
 
 class EventRow(Base):
@@ -194,6 +200,45 @@ class ErrandRow(Base):
     attempts: Mapped[int] = mapped_column(default=0)
     ended_at: Mapped[datetime | None] = mapped_column(Utc)
     reason: Mapped[str | None] = mapped_column(Text)
+
+
+class ContactRow(Base):
+    """The newest word of each vehicle on `status` and `presence`.
+
+    presence_id, status_id: the events they came with, so that the same one again is no news. online: None
+    until the broker has said. changed_at: when that was heard to change. status: the whole event as JSON;
+    status_at: as the car stamped it, trusted or not; heard_at: when it was heard from the car itself, and not
+    kept by the broker. moving_kph, moving_at: of the last status on the move; gone when it said otherwise.
+    missed_at: when the line of a car that is missed broke; wait_from: the grace is counted from then. held: it
+    went together with too many others. incident_id: the check-in that knows of it; told: and has not heard
+    since that the car is back.
+    """
+
+    __tablename__ = "contact"
+    __table_args__ = (
+        Index(
+            "missed_cars",
+            "wait_from",
+            sqlite_where=text("wait_from IS NOT NULL"),
+            postgresql_where=text("wait_from IS NOT NULL"),
+        ),
+    )
+
+    vehicle: Mapped[str] = mapped_column(String(64), primary_key=True)
+    presence_id: Mapped[str | None] = mapped_column(String(128))
+    online: Mapped[bool | None]
+    changed_at: Mapped[datetime | None] = mapped_column(Utc)
+    status_id: Mapped[str | None] = mapped_column(String(128))
+    status: Mapped[str | None] = mapped_column(Text)
+    status_at: Mapped[datetime | None] = mapped_column(Utc)
+    heard_at: Mapped[datetime | None] = mapped_column(Utc)
+    moving_kph: Mapped[float | None]
+    moving_at: Mapped[datetime | None] = mapped_column(Utc)
+    missed_at: Mapped[datetime | None] = mapped_column(Utc)
+    wait_from: Mapped[datetime | None] = mapped_column(Utc)
+    held: Mapped[bool] = mapped_column(default=False)
+    incident_id: Mapped[str | None] = mapped_column(ForeignKey("check_in.incident_id"))
+    told: Mapped[bool] = mapped_column(default=False)
 
 
 class RejectedRow(Base):

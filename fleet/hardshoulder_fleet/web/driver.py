@@ -61,6 +61,7 @@ class DriversPage:
             lamps=words.lamps(view),
             to_do=words.what_to_do(view),
             place=words.place(view),
+            last_heard_doing=words.last_heard_doing(view),
             quote=quote,
             consent=consent,
             consent_mark=words.mark_of(consent),

@@ -60,13 +60,18 @@ class OperatorsList:
         """The list as HTML, for the page and for every event."""
         now = self.settings.clock()
         views = self.desk.board(now)
+        silent = [view for view in views if words.is_merely_silent(view)]
+        heard = [view for view in views if not words.is_merely_silent(view)]
         return text_of(
             "board.html",
             now=now,
             words=words,
-            urgent=[view for view in views if view.state in NEEDS_A_PERSON],
-            running=[view for view in views if view.state not in NEEDS_A_PERSON and view.state is not CheckIn.CLOSED],
-            closed=[view for view in views if view.state is CheckIn.CLOSED],
+            outage=self.desk.outage(),
+            urgent=[view for view in heard if view.state in NEEDS_A_PERSON],
+            running=[view for view in heard if view.state not in NEEDS_A_PERSON and view.state is not CheckIn.CLOSED],
+            silent=silent,
+            waiting=sum(view.state in NEEDS_A_PERSON for view in views),
+            closed=[view for view in heard if view.state is CheckIn.CLOSED],
         )
 
     def show(self) -> Response:
@@ -79,7 +84,7 @@ class OperatorsList:
         if view is None:
             return error_page(404, "There is no such incident.", "/operator")
         form = self.links.make_form(_DONE + incident_id, now)
-        urgent = view.state in NEEDS_A_PERSON
+        urgent = view.state in NEEDS_A_PERSON and not words.is_merely_silent(view)
         tow = view.tow if view.tow and not view.tow.ended else None
         return page(
             "incident.html",

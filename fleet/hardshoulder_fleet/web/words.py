@@ -5,7 +5,8 @@ from hashlib import sha256
 from typing import NamedTuple
 
 from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Tow
-from hardshoulder_fleet.core.views import CheckInView, Entry, Quote, TowView
+from hardshoulder_fleet.core.contact import LOST_CONTACT
+from hardshoulder_fleet.core.views import CheckInView, Entry, OutageView, Quote, TowView
 
 _LAMPS_ON = frozenset({"confirmed", "drivers"})
 _UNDER_WAY = frozenset({"driving", "suspect", "rolling"})
@@ -16,6 +17,12 @@ _NO_LONGER_STUCK: dict[str, tuple[str, ...]] = {
     "parked": (),
 }
 """Where "get out and stand behind the barrier" would be the wrong thing to read."""
+
+_WHEREVER_SHE_IS = (
+    "Driving? Stop at a safe place before you answer.",
+    "Broken down? Hazard lights on, then get out away from traffic and behind the barrier.",
+)
+"""Nobody knows how she is; a phone or a car without a network is the likeliest."""
 
 STATES = {
     CheckIn.ASKED: "Asked, no answer yet",
@@ -100,7 +107,29 @@ HAZARDS = {
 
 def what(view: CheckInView) -> str:
     """The breakdown and the car, for the operator."""
+    if view.kind == LOST_CONTACT:
+        return f"Lost contact; was {last_heard_doing(view)}"
     return f"{KINDS.get(view.kind, view.kind)}; car {CARS.get(view.car_state, view.car_state)}"
+
+
+def last_heard_doing(view: CheckInView) -> str:
+    """Of a car that fell silent: `driving at 110 km/h`, as it was heard last."""
+    car = CARS.get(view.car_state, view.car_state)
+    doing = {"has drive again": "driving again", "drives again": "driving again"}.get(car, car)
+    return doing if view.speed_kph is None else f"{doing} at {view.speed_kph:.0f} km/h"
+
+
+def is_merely_silent(view: CheckInView) -> bool:
+    """Whether the car fell silent and nobody has said that anything is wrong: it can wait for those who have."""
+    return view.kind == LOST_CONTACT and not view.wants_help and view.state is not CheckIn.CLOSED
+
+
+def outage(of: OutageView) -> str:
+    """Why nobody is asked, for the operator."""
+    return (
+        f"{counted(of.cars, 'car')} fell silent on the road within a minute of each other. That looks like the"
+        " network or the broker, so their drivers are not asked yet."
+    )
 
 
 def noticed(view: CheckInView) -> tuple[str, ...]:
@@ -120,6 +149,8 @@ def _in_her_words(what: str) -> str:
 
 def what_to_do(view: CheckInView) -> tuple[str, ...]:
     """What keeps her safe now, the most urgent first."""
+    if view.kind == LOST_CONTACT:
+        return _WHEREVER_SHE_IS
     if view.car_state in _NO_LONGER_STUCK:
         return _NO_LONGER_STUCK[view.car_state]
     if view.car_state in _UNDER_WAY:
