@@ -139,11 +139,11 @@ def behind(*kph: float) -> WeakestCar:
 def test_it_is_faster_when_it_has_been_so_for_a_while() -> None:
     slow = behind(47.0, 45.0, 44.0, 43.0, 43.0, 43.0)
     assert slow.faster_kph(43.0) >= 3.0
-    assert slow.is_faster(10.49, 43.0) is False, "behind since the second word"
-    assert slow.is_faster(10.51, 43.0) is True
-    assert slow.is_faster(10.51, 46.0) is False, "and is not now"
+    assert slow.is_faster(10.34, 43.0) is False, "behind since the second word"
+    assert slow.is_faster(10.36, 43.0) is True
+    assert slow.is_faster(10.36, 46.0) is False, "and is not now"
     trembling = behind(47.0, 45.0, 44.0, 43.0, 48.0, 43.0, 43.0)
-    assert trembling.is_faster(10.8, 43.0) is False
+    assert trembling.is_faster(10.74, 43.0) is False
 
 
 # The foot -----------------------------------------------------------------------------------
