@@ -35,9 +35,10 @@ class Shelf:
     def open(self, name: str) -> int:
         """A descriptor that appends to the recording, which is ours alone while it is open.
 
-        Raises BlockingIOError while another process writes it.
+        Raises BlockingIOError while another process writes it. The storage itself is never made here: where it is not
+        mounted yet, something would be written below its place.
         """
-        self.folder.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
+        self.folder.mkdir(mode=_FOLDER_MODE, exist_ok=True)
         flags = os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NOFOLLOW
         descriptor = os.open(self.folder / name, flags, _FILE_MODE)
         try:
