@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from selenium.common.exceptions import NoSuchElementException, StaleElementReferenceException
+from selenium.common.exceptions import StaleElementReferenceException
 from selenium.webdriver import Chrome, ChromeOptions
 from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.common.by import By
@@ -66,8 +66,23 @@ def browser(
 
 
 def text_of(driver: Chrome, selector: str) -> str:
-    """The visible text of the first element; nothing while the page is just being replaced."""
-    try:
-        return driver.find_element(By.CSS_SELECTOR, selector).text
-    except (NoSuchElementException, StaleElementReferenceException):
-        return ""
+    """The visible text of the first element, "" where there is none: read in one go, as a page may renew itself."""
+    script = """const found = document.querySelector(arguments[0]);
+    return found?.checkVisibility() ? found.innerText.trim() : "";"""
+    return str(driver.execute_script(script, selector))
+
+
+def attributes(driver: Chrome, selector: str, name: str) -> list[str]:
+    """An attribute of every element, in the page's order, read in one go."""
+    script = "return [...document.querySelectorAll(arguments[0])].map((found) => found.getAttribute(arguments[1]))"
+    return list(driver.execute_script(script, selector, name))
+
+
+def tap(driver: Chrome, selector: str, by: str = By.CSS_SELECTOR) -> None:
+    """Click the first element. A page that renews itself may replace it first: then nothing was clicked."""
+    for _ in range(5):
+        try:
+            return driver.find_element(by, selector).click()
+        except StaleElementReferenceException:
+            continue
+    raise UserError(f"{selector} is replaced faster than it can be clicked; reload the page")

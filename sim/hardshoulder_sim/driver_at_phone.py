@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from selenium.webdriver import Chrome
-from selenium.webdriver.common.by import By
 
-from hardshoulder_sim.browser import DESK_SCREEN, browser, text_of
+from hardshoulder_sim.browser import DESK_SCREEN, browser, tap, text_of
 from hardshoulder_sim.processes import wait_until
 from hardshoulder_sim.story import Stage, Tell
 
@@ -84,10 +83,10 @@ def _open(screens: Screens, link: str, operator: str, tell: Tell) -> None:
 
 def _order(screens: Screens) -> None:
     phone, desk = screens.phone, screens.desk
-    phone.find_element(By.CSS_SELECTOR, "button.tow").click()
+    tap(phone, "button.tow")
     screens.wait_until(lambda: text_of(phone, "h1").startswith("A tow costs"), "the phone shows the price")
     screens.save(phone, "driver-price.png")
-    phone.find_element(By.ID, "yes").click()
+    tap(phone, "#yes")
     ordered = "the operator's page shows the order without reloading"
     screens.wait_until(lambda: "Tow ordered" in text_of(desk, "[data-incident]"), ordered)
     screens.save(desk, "operator.png")

@@ -11,7 +11,7 @@ from selenium.webdriver.common.by import By
 from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Happening, Tow
 from hardshoulder_fleet.deeds import Deeds
 from hardshoulder_fleet.errands import Errands
-from hardshoulder_sim.browser import DESK_SCREEN, browser, text_of
+from hardshoulder_sim.browser import DESK_SCREEN, attributes, browser, tap, text_of
 from hardshoulder_sim.processes import wait_until
 from support.browser import served, stranded
 from support.silence import comes, goes, status_says, word
@@ -44,10 +44,10 @@ def test_a_tap_a_price_a_yes_and_the_operator_sees_it(tmp_path: Path) -> None:
         operator.execute_script("window.notReloaded = true")
         driver.get(web.break_down())
         wait_until(lambda: row_says(operator, "Asked, no answer yet"), "the operator sees the check-in")
-        driver.find_element(By.CSS_SELECTOR, "button.tow").click()
+        tap(driver, "button.tow")
         wait_for(driver, "h1", "A tow costs 129.00 EUR.")
         shown = text_of(driver, ".terms")
-        driver.find_element(By.ID, "yes").click()
+        tap(driver, "#yes")
         wait_for(driver, "h1", "Tow ordered.")
         wait_until(lambda: row_says(operator, "Tow ordered"), "the operator sees the order")
         assert operator.execute_script("return window.notReloaded") is True
@@ -60,11 +60,11 @@ def test_the_drivers_page_needs_no_javascript(tmp_path: Path) -> None:
         driver.get("data:text/html,<title>off</title><script>document.title = 'on'</script>")
         assert driver.title == "off"
         driver.get(web.break_down())
-        driver.find_element(By.CSS_SELECTOR, "button.tow").click()
+        tap(driver, "button.tow")
         wait_for(driver, "h1", "A tow costs 129.00 EUR.")
-        driver.find_element(By.ID, "yes").click()
+        tap(driver, "#yes")
         wait_for(driver, "h1", "Tow ordered.")
-        driver.find_element(By.CSS_SELECTOR, "button.emergency").click()
+        tap(driver, "button.emergency")
         wait_for(driver, "h1", "Hurt or in danger? Call 112 yourself, now.")
         assert driver.find_element(By.CSS_SELECTOR, "a.call").get_attribute("href") == "tel:112"
         driver.get(f"{address}/operator")
@@ -95,15 +95,15 @@ def run_all(errands: Errands) -> None:
 def order_by_hand(driver: Chrome, link: str) -> None:
     """From the link to the yes."""
     driver.get(link)
-    driver.find_element(By.CSS_SELECTOR, "button.tow").click()
+    tap(driver, "button.tow")
     wait_for(driver, "h1", "A tow costs 129.00 EUR.")
-    driver.find_element(By.ID, "yes").click()
+    tap(driver, "#yes")
     wait_for(driver, "h1", "Tow ordered.")
 
 
 def ask_to_call_off(driver: Chrome) -> None:
     """The first of the two steps."""
-    driver.find_element(By.LINK_TEXT, "Call off the tow").click()
+    tap(driver, "Call off the tow", By.LINK_TEXT)
     wait_for(driver, "h1", "Call off the tow?")
 
 
@@ -125,11 +125,11 @@ def test_a_tow_is_called_off_in_two_steps_without_javascript(tmp_path: Path) -> 
         take(driver, folder / "driver-on-its-way.png")
         ask_to_call_off(driver)
         take(driver, folder / "driver-call-off.png")
-        driver.find_element(By.LINK_TEXT, "No, keep the tow").click()
+        tap(driver, "No, keep the tow", By.LINK_TEXT)
         wait_for(driver, "h1", "The truck is on its way.")
         ask_to_call_off(driver)
         assert provider.calls("cancel") == []
-        driver.find_element(By.ID, "call-off").click()
+        tap(driver, "#call-off")
         wait_for(driver, "h1", "Calling off the tow.")
         wait_until(lambda: row_says(operator, "is being called off by the driver"), "the operator sees it")
         take(driver, folder / "driver-calling-off.png")
@@ -144,14 +144,14 @@ def test_a_tow_is_called_off_in_two_steps_without_javascript(tmp_path: Path) -> 
 def test_a_price_that_still_holds_can_be_taken_after_a_person_was_called(tmp_path: Path) -> None:
     with served(tmp_path) as (web, _), browser(tmp_path / "driver") as driver:
         driver.get(web.break_down())
-        driver.find_element(By.CSS_SELECTOR, "button.tow").click()
+        tap(driver, "button.tow")
         wait_for(driver, "h1", "A tow costs 129.00 EUR.")
         web.clock.move(seconds=95)
         web.desk.claim_deadlines(web.clock())
         driver.refresh()
         wait_for(driver, "h1", "A person was called.")
         take(driver, pictures(tmp_path) / "driver-price-still-holds.png")
-        driver.find_element(By.ID, "yes").click()
+        tap(driver, "#yes")
         wait_for(driver, "h1", "Tow ordered.")
 
 
@@ -176,13 +176,13 @@ def test_a_truck_that_still_comes_is_seen_by_both(tmp_path: Path) -> None:
         operator.get(f"{address}/operator")
         wait_for(operator, "#line", "Live")
         take(operator, folder / "operator-silent-provider.png")
-        operator.find_element(By.CSS_SELECTOR, ".what a").click()
+        tap(operator, ".what a")
         wait_until(lambda: "said nothing for 6 min" in text_of(operator, ".why"), "the operator reads why")
-        operator.find_element(By.CSS_SELECTOR, "details.call-off summary").click()
+        tap(operator, "details.call-off summary")
         take(operator, folder / "incident-silent-provider.png")
-        operator.find_element(By.CSS_SELECTOR, "details.call-off button").click()
+        tap(operator, "details.call-off button")
         wait_until(lambda: "is being called off by an operator" in text_of(operator, "dl"), "it is under way")
-        operator.find_element(By.CSS_SELECTOR, ".done button").click()
+        tap(operator, ".done button")
         wait_for(operator, "h1", "Check-ins")
 
 
@@ -230,8 +230,7 @@ def test_silent_cars_are_seen_below_the_others(tmp_path: Path) -> None:
         operator.get(f"{address}/operator")
         wait_for(operator, "#line", "Live")
         assert text_of(operator, ".silent h2") == "Lost contact 2"
-        rows = operator.find_elements(By.CSS_SELECTOR, ".silent tbody tr")
-        order = [row.get_attribute("data-incident") for row in rows]
+        order = attributes(operator, ".silent tbody tr", "data-incident")
         assert order == [silent.incident_id, asked.incident_id], "who needs a person is first"
         assert "12 cars fell silent on the road" in text_of(operator, ".outage")
         take(operator, folder / "operator-silent.png")
@@ -253,7 +252,7 @@ def test_the_driver_of_a_silent_car_answers_without_javascript(tmp_path: Path) -
         emergency = driver.find_element(By.CSS_SELECTOR, "button.emergency").rect
         take(driver, pictures(tmp_path) / "driver-silent.png")
         assert emergency["y"] + emergency["height"] <= 844, "all three answers on the first screen"
-        driver.find_element(By.CSS_SELECTOR, "button.tow").click()
+        tap(driver, "button.tow")
         wait_for(driver, "h1", "A tow costs 129.00 EUR.")
 
 
@@ -275,7 +274,7 @@ def test_the_drivers_page_renews_itself_and_survives_a_hole_in_the_network(tmp_p
         assert text_of(driver, "#line") == ""
         assert driver.execute_script("return window.notReloaded") is True
         # The button of the new page works, with the form that came with it.
-        driver.find_element(By.CSS_SELECTOR, "button.tow").click()
+        tap(driver, "button.tow")
         wait_for(driver, "h1", "A tow costs 129.00 EUR.")
 
 
