@@ -5,6 +5,7 @@ One line for each change, appended and flushed to the disk by a thread of its ow
     <SHA-256 of the rest, 64 hex digits> {"format": 1, "boot": …, "wall_s": …, "at_s": …, "snapshot": {…} or null}
 
 The last whole line counts. A line that was torn by a power cut, or is of another format, is said and passed over.
+The same line is in `last_word` before `keep` returns.
 """
 
 import hashlib
@@ -16,13 +17,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from hardshoulder.core.resume import Snapshot, Terms, shifted, terms
+from hardshoulder.core.resume import Snapshot, Terms, past_untold, shifted, terms
+from hardshoulder.edge.last_word import LastWord
 from hardshoulder.edge.surroundings import Say
 from hardshoulder.plan_cache import decode, encode
 
 FORMAT = 1
 FILE_NAME = "incident.journal"
 REWRITTEN_OVER_BYTES = 256 * 1024
+NOWHERE = LastWord(None)
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -79,10 +82,22 @@ def _last(path: Path, say: Say) -> dict[str, Any] | None:
     return found
 
 
-def load(folder: Path, say: Say, *, clock_trusted: bool) -> Kept | None:
+def _newest(path: Path, word: LastWord, say: Say) -> dict[str, Any] | None:
+    """The last word where there is one of this boot, for it was there before the file; else what the file says."""
+    try:
+        body = _parse(word.read().rstrip(b"\n"))
+        if body["boot"] == boot_id() != "":
+            return body
+    except (ValueError, KeyError, TypeError):
+        # None, or cut short: whatever it was, the file is there.
+        pass
+    return _last(path, say)
+
+
+def load(folder: Path, say: Say, *, clock_trusted: bool, word: LastWord = NOWHERE) -> Kept | None:
     """The incident that was open when the daemon ended; None: none was, or it cannot be read."""
     path = folder / FILE_NAME
-    body = _last(path, say)
+    body = _newest(path, word, say)
     if body is None or body.get("snapshot") is None:
         return None
     try:
@@ -95,6 +110,8 @@ def load(folder: Path, say: Say, *, clock_trusted: bool) -> Kept | None:
         why = type(error).__name__
         say("error", f"{path}: cannot be understood ({why}); an incident that was open is not continued")
         return None
+    if not same_boot:
+        snapshot = past_untold(snapshot)
     age_s = ago_s if same_boot or clock_trusted else None
     return Kept(shifted(snapshot, moved_s), terms(age_s, same_boot=same_boot))
 
@@ -102,8 +119,9 @@ def load(folder: Path, say: Say, *, clock_trusted: bool) -> Kept | None:
 class Journal:
     """Writes what is kept. `keep` returns at once; only the newest counts, so nothing piles up."""
 
-    def __init__(self, folder: Path, say: Say) -> None:
+    def __init__(self, folder: Path, say: Say, word: LastWord = NOWHERE) -> None:
         self._path = folder / FILE_NAME
+        self._word = word
         self._say = say
         self._changed = threading.Condition()
         self._waiting: list[Snapshot | None] = []
@@ -117,6 +135,7 @@ class Journal:
 
     def keep(self, snapshot: Snapshot | None) -> None:
         """The incident as it stands; None: none is open any more."""
+        self._word.keep(_line(self._body(snapshot)))
         with self._changed:
             self._waiting = [snapshot]
             self._changed.notify_all()
@@ -139,22 +158,31 @@ class Journal:
                 snapshot = self._waiting.pop()
             self._write(snapshot)
 
-    def _write(self, snapshot: Snapshot | None) -> None:
-        body = {
+    def _body(self, snapshot: Snapshot | None) -> dict[str, Any]:
+        return {
             "format": FORMAT,
             "boot": boot_id(),
             "wall_s": time.time(),
             "at_s": time.monotonic(),
             "snapshot": None if snapshot is None else encode(snapshot),
         }
+
+    def _write(self, snapshot: Snapshot | None) -> None:
         try:
-            self._append(_line(body))
+            self._append(_line(self._body(snapshot)))
             self._complaint = ""
+            self._settled(snapshot)
         except OSError as error:
             if self._complaint != str(error):
                 self._complaint = str(error)
                 why = error.strerror
                 self._say("error", f"{self._path}: cannot be written: {why}; a restart would forget the incident")
+
+    def _settled(self, snapshot: Snapshot | None) -> None:
+        """The file says that nothing is open: the word goes, unless another incident has begun meanwhile."""
+        with self._changed:
+            if snapshot is None and not self._waiting:
+                self._word.drop()
 
     def _append(self, line: bytes) -> None:
         long = self._path.exists() and self._path.stat().st_size > REWRITTEN_OVER_BYTES
