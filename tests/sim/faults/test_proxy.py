@@ -114,9 +114,11 @@ def test_late_and_narrow(server: socket.socket) -> None:
 def test_a_proxy_without_a_server_hangs_up() -> None:
     with socket.create_server(("127.0.0.1", 0)) as gone:
         port = gone.getsockname()[1]
-    with Proxy(port) as proxy, socket.create_connection(("127.0.0.1", proxy.port), timeout=10.0) as client:
+    with Proxy(port) as proxy:
+        client = socket.create_connection(("127.0.0.1", proxy.port), timeout=10.0)
         with suppress(ConnectionResetError):
             assert client.recv(10) == b""
+        client.close()
 
 
 def cut(line: Proxy) -> None:

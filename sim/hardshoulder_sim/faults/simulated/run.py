@@ -4,7 +4,7 @@ import logging
 import random
 import shutil
 import tempfile
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 
 from hardshoulder.config import make_bundle
@@ -44,18 +44,21 @@ def _memory() -> Path | None:
     return MEMORY if MEMORY.is_dir() else None
 
 
-def run(seed: int, minutes: float) -> Outcome:
-    """One run. minutes: of simulated time, in which the car breaks down about once a minute, at least once."""
+def run(seed: int, minutes: float, only: str | None = None) -> Outcome:
+    """One run. minutes: of simulated time, in which the car breaks down about once a minute, at least once.
+
+    only: one of `FAULTS`, and no other.
+    """
     root = Path(tempfile.mkdtemp(prefix="hs-", dir=_memory()))
     # The fleet says to its log what it lives through, and that is a lot here.
     logging.getLogger("hardshoulder_fleet").setLevel(logging.CRITICAL)
     try:
-        return _run(seed, minutes, root)
+        return _run(seed, minutes, root, [only] if only else sorted(FAULTS))
     finally:
         shutil.rmtree(root, ignore_errors=True)
 
 
-def _run(seed: int, minutes: float, root: Path) -> Outcome:
+def _run(seed: int, minutes: float, root: Path, names: list[str]) -> Outcome:
     chance = random.Random(seed)
     world = World(_bundle(), root, _template(), chance)
     outcome = Outcome(seed)
@@ -65,8 +68,8 @@ def _run(seed: int, minutes: float, root: Path) -> Outcome:
         begin_s, end_s = world.timeline.now_s, world.timeline.now_s + max(60.0, minutes * 60.0)
         for number in range(drives):
             at_s = begin_s + (end_s - begin_s) / drives * (number + chance.uniform(0.05, 0.5))
-            world.timeline.at(at_s, lambda number=number: world.drive(number))
-        _plan(world, outcome, chance, begin_s, end_s)
+            world.timeline.at(at_s, partial(world.drive, number))
+        _plan(world, outcome, chance, names, (begin_s, end_s))
         world.run(end_s + LONGEST_FAULT_S)
         world.drive_on()
         world.run(world.timeline.now_s + LONGEST_FAULT_S)
@@ -80,8 +83,11 @@ def _run(seed: int, minutes: float, root: Path) -> Outcome:
     return outcome
 
 
-def _plan(world: World, outcome: Outcome, chance: random.Random, begin_s: float, end_s: float) -> None:
+def _plan(
+    world: World, outcome: Outcome, chance: random.Random, names: list[str], between_s: tuple[float, float]
+) -> None:
     """One fault while the first alert is on its way, and some more at any time."""
+    begin_s, end_s = between_s
 
     def strike(name: str) -> None:
         if not world.committed:
@@ -92,16 +98,15 @@ def _plan(world: World, outcome: Outcome, chance: random.Random, begin_s: float,
         FAULTS[name](world, chance)
 
     def first() -> None:
-        strike(chance.choice(sorted(FAULTS)))
+        strike(chance.choice(names))
 
     world.first_commit = first
     # The end of an incident is an alert like its beginning.
     if chance.random() < AT_THE_END:
-        name = chance.choice(sorted(FAULTS))
-        world.timeline.at(end_s + LONGEST_FAULT_S - chance.uniform(-1.5, 0.5), lambda: strike(name))
+        at_s = end_s + LONGEST_FAULT_S - chance.uniform(-1.5, 0.5)
+        world.timeline.at(at_s, partial(strike, chance.choice(names)))
     for _ in range(chance.randint(2, 4 + round((end_s - begin_s) / 60.0))):
-        name = chance.choice(sorted(FAULTS))
-        world.timeline.at(chance.uniform(begin_s, end_s), lambda name=name: strike(name))
+        world.timeline.at(chance.uniform(begin_s, end_s), partial(strike, chance.choice(names)))
 
 
 def _drain(world: World) -> None:
