@@ -1,4 +1,4 @@
-"""What lies between a breakdown and the fleet, failed on purpose: a broker killed at every packet, odd acknowledgements."""
+"""What lies between a breakdown and the fleet, failed on purpose: broker killed at every packet, odd answers."""
 
 import time
 from contextlib import ExitStack
