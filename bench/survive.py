@@ -1,9 +1,9 @@
-"""What faults cost: how soon hazards are asked for again after SIGKILL, and what a bus full of garbage does to a decision.
+"""What faults cost: how soon hazards are asked for again after SIGKILL, and a decision beside a bus full of garbage.
 
 Recovery: the real daemon on a serial line, killed while hazards are asked for; from the start of the next one to the
 first request on the line. systemd waits 0.5 s before that start. Garbage: frames with identifiers that nobody wants, at
-this rate beside a whole car, on a socket without the kernel's filter, so that each of them reaches the process; from the
-second frame that says "airbag deployed" to the request for hazards, and the memory before and after.
+this rate beside a whole car, on a socket without the kernel's filter, so that each of them reaches the process; from
+the second frame that says "airbag deployed" to the request for hazards, and the memory before and after.
 """
 
 import argparse
@@ -132,9 +132,8 @@ def main() -> int:
     print(row("start after SIGKILL to hazard frame on the bus", recovery(options.trials), 1000), flush=True)
     delays, taken, early_kib, late_kib = garbage(options.rate, options.seconds)
     print(row(f"evidence complete to hazard request beside {options.rate} frames/s of garbage", delays, 50))
-    print(
-        f"\nthe car's frames taken: {taken / options.seconds:.0f} a second; memory {early_kib} KiB, at the end {late_kib} KiB"
-    )
+    print(f"\nthe car's frames taken: {taken / options.seconds:.0f} a second")
+    print(f"most memory held: {early_kib} KiB after a quarter of the time, {late_kib} KiB at its end")
     return 0
 
 
