@@ -33,7 +33,7 @@ from hardshoulder.core.responder import Responder
 from hardshoulder.edge.broadcast import Broadcaster, admitted
 from hardshoulder.edge.courier import Clock, Courier, StatusReport
 from hardshoulder.edge.descriptors import DescriptorStore
-from hardshoulder.edge.journal import Journal, load
+from hardshoulder.edge.diary import Diary
 from hardshoulder.edge.links import Links
 from hardshoulder.edge.notice import Cabin
 from hardshoulder.edge.only_one import FILE_NAME as LOCK_NAME
@@ -103,7 +103,7 @@ class Daemon:
         clock = Clock(time.monotonic, wall_time, _clock_trusted)
         self._courier = self._make_courier(clock)
         self._recorder = self._make_recorder(clock)
-        self._journal = Journal(settings.storage.folder, say)
+        self._diary = Diary(settings.storage.folder, self._courier, say)
         self._watchdog = Watchdog()
         self._status_socket = StatusSocket(settings.asked_at, say)
         self._snapshot = self._first_snapshot()
@@ -154,7 +154,7 @@ class Daemon:
         self._say_what_runs()
         if self._courier is not None:
             self._courier.start()
-        self._journal.start()
+        self._diary.start()
         self._status_socket.start()
         self._recorder.start()
         try:
@@ -166,7 +166,7 @@ class Daemon:
 
     def _go_on(self) -> None:
         """With the incident that was open when the daemon ended, if one was."""
-        kept = load(self._bundle.settings.storage.folder, say, clock_trusted=_clock_trusted())
+        kept = self._diary.reopen(clock_trusted=_clock_trusted())
         if kept is not None:
             incident = kept.snapshot.incident
             log.warning(
@@ -212,6 +212,8 @@ class Daemon:
         self._trial.follow(lost, now_s)
         if self._status is not None and now_s >= self._status_due_s:
             self._send_status(self._status, now_s)
+            if self._responder.incident is None:
+                self._diary.forget_told()
         self._watchdog.turned(now_s)
         if now_s >= self._shown_due_s:
             self._show(now_s)
@@ -316,16 +318,14 @@ class Daemon:
             "incident=%s sequence=%d kind=%s state=%s hazards=%s",
             incident.incident_id, incident.sequence, incident.kind.value, incident.state.value, incident.hazards.value,
         )  # fmt: skip
+        # Behind the action: what is told has happened.
         recording = self._recorder.follow(incident, action.at_s)
-        if self._courier is not None:
-            self._courier.submit(replace(action, recording=recording))
+        self._diary.tell(replace(action, recording=recording), self._responder.snapshot)
         values = (incident.kind.value, incident.state.value, incident.hazards.value, incident.closed_at_s is None)
         last = LastIncident(incident.incident_id, incident.sequence, *values)
         known, self._shown_due_s = self._snapshot.last_incident, 0.0
         opened = known is None or known.incident_id != last.incident_id
         self._snapshot = replace(self._snapshot, last_incident=last, incidents=self._snapshot.incidents + opened)
-        # Behind the action: what is kept has happened.
-        self._journal.keep(self._responder.snapshot)
 
     def _on_status(self, action: ReportStatus) -> None:
         if self._status is None or (action.state, action.health) != (self._status.state, self._status.health):
@@ -355,10 +355,8 @@ class Daemon:
 
     def _close(self) -> None:
         self._permit.close()
-        if not self._journal.stop(STOP_WITHIN_S):
-            log.error(
-                "the journal did not stop within %g s; a restart may have forgotten the last change", STOP_WITHIN_S
-            )
+        if not self._diary.stop(STOP_WITHIN_S):
+            log.error("the journal did not stop within %g s; a restart may not know the last change", STOP_WITHIN_S)
         if not self._recorder.stop(RECORDING_WITHIN_S):
             log.error("the recorder did not stop within %g s; the end of its recording is missing", RECORDING_WITHIN_S)
         if self._courier is not None and not self._courier.stop(STOP_WITHIN_S):

@@ -1,8 +1,12 @@
-"""The open incident on disk, written behind the action: what the next start of the daemon goes on with.
+"""The incident on disk, written behind the action: what the next start of the daemon goes on with.
 
 One line for each change, appended and flushed to the disk by a thread of its own, so that the loop waits for nothing:
 
-    <SHA-256 of the rest, 64 hex digits> {"format": 1, "boot": …, "wall_s": …, "at_s": …, "snapshot": {…} or null}
+    <SHA-256 of the rest, 64 hex digits> {"format": 2, "run": …, "boot": …, "wall_s": …, "at_s": …, "snapshot": …}
+
+A report goes out once it is kept here: then no later start gives its number to another one, and what a start finds
+here it tells again, under the same id, in case that nothing but this line was written. A closed incident is kept until
+the fleet has it all. Format 1 had no run, and kept no closed incident.
 
 The last whole line counts. A line that was torn by a power cut, or is of another format, is said and passed over.
 """
@@ -12,6 +16,7 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -20,7 +25,8 @@ from hardshoulder.core.resume import Snapshot, Terms, shifted, terms
 from hardshoulder.edge.surroundings import Say
 from hardshoulder.plan_cache import decode, encode
 
-FORMAT = 1
+FORMAT = 2
+_READABLE = (1, FORMAT)
 FILE_NAME = "incident.journal"
 REWRITTEN_OVER_BYTES = 256 * 1024
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
@@ -28,10 +34,11 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A snapshot in the clock of this start, and the terms on which it goes on."""
+    """A snapshot in the clock of this start, the terms on which it goes on, and the run of the daemon that kept it."""
 
     snapshot: Snapshot
     terms: Terms
+    run: str
 
 
 def boot_id() -> str:
@@ -53,7 +60,7 @@ def _parse(line: bytes) -> dict[str, Any]:
     if hashlib.sha256(text).hexdigest().encode() != digest:
         raise ValueError("torn")
     body: dict[str, Any] = json.loads(text)
-    if body["format"] != FORMAT:
+    if body["format"] not in _READABLE:
         raise ValueError("another format")
     return body
 
@@ -80,7 +87,7 @@ def _last(path: Path, say: Say) -> dict[str, Any] | None:
 
 
 def load(folder: Path, say: Say, *, clock_trusted: bool) -> Kept | None:
-    """The incident that was open when the daemon ended; None: none was, or it cannot be read."""
+    """The incident that was kept last, open or closed; None: the fleet has all of it, or it cannot be read."""
     path = folder / FILE_NAME
     body = _last(path, say)
     if body is None or body.get("snapshot") is None:
@@ -91,22 +98,25 @@ def load(folder: Path, say: Say, *, clock_trusted: bool) -> Kept | None:
         away_s = time.time() - float(body["wall_s"])
         ago_s = time.monotonic() - float(body["at_s"]) if same_boot else away_s
         moved_s = 0.0 if same_boot else time.monotonic() - away_s - float(body["at_s"])
+        run = str(body.get("run", ""))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         why = type(error).__name__
         say("error", f"{path}: cannot be understood ({why}); an incident that was open is not continued")
         return None
     age_s = ago_s if same_boot or clock_trusted else None
-    return Kept(shifted(snapshot, moved_s), terms(age_s, same_boot=same_boot))
+    return Kept(shifted(snapshot, moved_s), terms(age_s, same_boot=same_boot), run)
 
 
 class Journal:
-    """Writes what is kept. `keep` returns at once; only the newest counts, so nothing piles up."""
+    """Writes what is kept. `keep` returns at once; only the newest counts, so nothing piles up. run: of the daemon."""
 
-    def __init__(self, folder: Path, say: Say) -> None:
+    def __init__(self, folder: Path, say: Say, run: str) -> None:
         self._path = folder / FILE_NAME
-        self._say = say
+        self._say, self._run_id = say, run
         self._changed = threading.Condition()
         self._waiting: list[Snapshot | None] = []
+        self._behind: list[Callable[[], None]] = []
+        self._writing = False
         self._stopping = False
         self._complaint = ""
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -115,10 +125,17 @@ class Journal:
         """Starts the thread."""
         self._thread.start()
 
-    def keep(self, snapshot: Snapshot | None) -> None:
-        """The incident as it stands; None: none is open any more."""
+    @property
+    def idle(self) -> bool:
+        """Whether all is written, and all that waited for it is done."""
+        with self._changed:
+            return not (self._waiting or self._writing)
+
+    def keep(self, snapshot: Snapshot | None, behind: Callable[[], None] = lambda: None) -> None:
+        """The incident as it stands; None: the fleet has it all. behind: done when it is written, or cannot be."""
         with self._changed:
             self._waiting = [snapshot]
+            self._behind.append(behind)
             self._changed.notify_all()
 
     def stop(self, timeout_s: float) -> bool:
@@ -136,12 +153,19 @@ class Journal:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
                 if not self._waiting:
                     return
-                snapshot = self._waiting.pop()
+                snapshot, behind = self._waiting.pop(), tuple(self._behind)
+                self._behind.clear()
+                self._writing = True
             self._write(snapshot)
+            for each in behind:
+                each()
+            with self._changed:
+                self._writing = False
 
     def _write(self, snapshot: Snapshot | None) -> None:
         body = {
             "format": FORMAT,
+            "run": self._run_id,
             "boot": boot_id(),
             "wall_s": time.time(),
             "at_s": time.monotonic(),
