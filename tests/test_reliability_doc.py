@@ -1,4 +1,4 @@
-"""docs/RELIABILITY.md: every fault has its test, every test that it names is there, and no simulated fault is left out."""
+"""docs/RELIABILITY.md: every fault has its test, and every test that it names is there."""
 
 import ast
 import re

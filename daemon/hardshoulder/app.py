@@ -30,12 +30,10 @@ from hardshoulder.core.asking import whole_cycle
 from hardshoulder.core.frame import Frame, id_text
 from hardshoulder.core.permit import Permit, Refusal
 from hardshoulder.core.responder import Responder
-from hardshoulder.core.resume import Snapshot as OpenIncident
 from hardshoulder.edge.broadcast import Broadcaster, admitted
 from hardshoulder.edge.courier import Clock, Courier, StatusReport
 from hardshoulder.edge.descriptors import DescriptorStore
-from hardshoulder.edge.journal import Journal, load
-from hardshoulder.edge.last_word import LastWord, place
+from hardshoulder.edge.diary import Diary
 from hardshoulder.edge.links import Links
 from hardshoulder.edge.notice import Cabin
 from hardshoulder.edge.only_one import FILE_NAME as LOCK_NAME
@@ -105,8 +103,7 @@ class Daemon:
         clock = Clock(time.monotonic, wall_time, _clock_trusted)
         self._courier = self._make_courier(clock)
         self._recorder = self._make_recorder(clock)
-        self._word = LastWord(place(settings.storage.folder))
-        self._journal = Journal(settings.storage.folder, say, self._word)
+        self._diary = Diary(settings.storage.folder, self._courier, say)
         self._watchdog = Watchdog()
         self._status_socket = StatusSocket(settings.asked_at, say)
         self._snapshot = self._first_snapshot()
@@ -114,7 +111,6 @@ class Daemon:
         self._lease_until_s = QUIET.lease_until_s
         self._status: ReportStatus | None = None
         self._status_due_s = self._shown_due_s = 0.0
-        self._over = False
         self._stop = False
 
     def _make_links(self) -> Links:
@@ -158,7 +154,7 @@ class Daemon:
         self._say_what_runs()
         if self._courier is not None:
             self._courier.start()
-        self._journal.start()
+        self._diary.start()
         self._status_socket.start()
         self._recorder.start()
         try:
@@ -170,8 +166,7 @@ class Daemon:
 
     def _go_on(self) -> None:
         """With the incident that was open when the daemon ended, if one was."""
-        folder = self._bundle.settings.storage.folder
-        kept = load(folder, say, clock_trusted=_clock_trusted(), word=self._word)
+        kept = self._diary.reopen(clock_trusted=_clock_trusted())
         if kept is not None:
             incident = kept.snapshot.incident
             log.warning(
@@ -212,13 +207,13 @@ class Daemon:
         for incident_id in self._courier.take_acknowledged() if self._courier is not None else ():
             self._decided(self._responder.acknowledged(incident_id, now_s))
         self._decided(self._responder.tick(now_s))
-        if self._over and (self._courier is None or self._courier.settled):
-            self._let_go()
         self._links.keep_alive(self._wish(), now_s)
         self._links.open_missing(now_s)
         self._trial.follow(lost, now_s)
         if self._status is not None and now_s >= self._status_due_s:
             self._send_status(self._status, now_s)
+            if self._responder.incident is None:
+                self._diary.forget_told()
         self._watchdog.turned(now_s)
         if now_s >= self._shown_due_s:
             self._show(now_s)
@@ -323,26 +318,14 @@ class Daemon:
             "incident=%s sequence=%d kind=%s state=%s hazards=%s",
             incident.incident_id, incident.sequence, incident.kind.value, incident.state.value, incident.hazards.value,
         )  # fmt: skip
-        # Behind the action: what is kept has happened. Before the alert: a restart knows every incident that was told.
-        self._keep(self._responder.snapshot)
+        # Behind the action: what is told has happened.
         recording = self._recorder.follow(incident, action.at_s)
-        if self._courier is not None:
-            self._courier.submit(replace(action, recording=recording))
+        self._diary.tell(replace(action, recording=recording), self._responder.snapshot)
         values = (incident.kind.value, incident.state.value, incident.hazards.value, incident.closed_at_s is None)
         last = LastIncident(incident.incident_id, incident.sequence, *values)
         known, self._shown_due_s = self._snapshot.last_incident, 0.0
         opened = known is None or known.incident_id != last.incident_id
         self._snapshot = replace(self._snapshot, last_incident=last, incidents=self._snapshot.incidents + opened)
-
-    def _keep(self, open_: OpenIncident | None) -> None:
-        """What a restart goes on with. That it is over counts once the outbox has the report of it: see `_turn`."""
-        self._over = open_ is None
-        if open_ is not None:
-            self._journal.keep(open_)
-
-    def _let_go(self) -> None:
-        self._over = False
-        self._journal.keep(None)
 
     def _on_status(self, action: ReportStatus) -> None:
         if self._status is None or (action.state, action.health) != (self._status.state, self._status.health):
@@ -372,12 +355,8 @@ class Daemon:
 
     def _close(self) -> None:
         self._permit.close()
-        if self._over:
-            self._let_go()
-        if not self._journal.stop(STOP_WITHIN_S):
-            log.error(
-                "the journal did not stop within %g s; a restart may have forgotten the last change", STOP_WITHIN_S
-            )
+        if not self._diary.stop(STOP_WITHIN_S):
+            log.error("the journal did not stop within %g s; a restart may not know the last change", STOP_WITHIN_S)
         if not self._recorder.stop(RECORDING_WITHIN_S):
             log.error("the recorder did not stop within %g s; the end of its recording is missing", RECORDING_WITHIN_S)
         if self._courier is not None and not self._courier.stop(STOP_WITHIN_S):

@@ -39,6 +39,7 @@ from hardshoulder.wire import (
     StatusEvent,
     WindowData,
     new_event_id,
+    report_id,
     schema_id,
 )
 
@@ -118,13 +119,12 @@ _DISAGREEMENTS: dict[Verdict, Literal["other-kind", "only-active", "only-candida
 _WITHOUT_SYMBOL = frozenset({Unit.BOOLEAN, Unit.STATE})
 
 
-def incident_event(
-    identity: Identity, report: Report, wall_time: WallTime, *, clock_trusted: bool, event_id: str | None = None
-) -> IncidentEvent:
-    """The event that tells the fleet of an incident. event_id: None makes a new one."""
+def incident_event(identity: Identity, report: Report, wall_time: WallTime, *, clock_trusted: bool) -> IncidentEvent:
+    """The event that tells the fleet of an incident."""
+    incident = report.incident
     return IncidentEvent(
         specversion="1.0",
-        id=event_id or new_event_id(),
+        id=report_id(incident.incident_id, incident.sequence, report.run) if report.run else new_event_id(),
         source=_source(identity),
         type=INCIDENT_TYPE,
         subject=report.incident.incident_id,

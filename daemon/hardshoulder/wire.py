@@ -316,6 +316,14 @@ def new_event_id() -> str:
     return str(uuid.uuid4())
 
 
+def report_id(incident_id: str, sequence: int, run: str) -> str:
+    """The identifier of a report, always the same for the same one: told again, it is known to be that.
+
+    run: of the daemon. Another one may have numbered another report alike, where the disk kept neither.
+    """
+    return str(uuid.uuid5(uuid.NAMESPACE_OID, f"{incident_id} {sequence} {run}"))
+
+
 def encode(event: Event | AckEvent) -> bytes:
     """The event as it goes over the wire."""
     return event.model_dump_json().encode()

@@ -11,10 +11,8 @@ from hardshoulder.core.resume import (
     PROOF_LASTS_S,
     PROOF_WITHIN_S,
     RESUMED_WITHIN_S,
-    UNTOLD,
     Snapshot,
     Terms,
-    past_untold,
     shifted,
     terms,
 )
@@ -214,13 +212,6 @@ def test_an_incident_that_ends_before_its_proof_is_due_is_over() -> None:
     said = driven.incident
     driven.run(3)
     assert driven.is_in(State.DRIVING) and driven.incident == said and driven.sent == []
-
-
-def test_a_number_after_a_power_cut_was_never_given_before() -> None:
-    before = kept()
-    after = past_untold(before)
-    assert after.incident.sequence == before.incident.sequence + UNTOLD
-    assert replace(after, incident=replace(after.incident, sequence=before.incident.sequence)) == before
 
 
 def test_an_incident_of_long_ago_is_closed_and_told() -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from hardshoulder.core.resume import UNTOLD, Snapshot, Terms
+from hardshoulder.core.resume import Snapshot, Terms
 from hardshoulder.edge import journal, last_word
 from hardshoulder.edge.journal import Journal, load
 from hardshoulder.edge.last_word import LastWord, place
@@ -17,14 +17,14 @@ OPEN = Snapshot(report("incident-7").incident, overruled=False)
 
 def test_what_was_kept_is_known_before_any_thread_has_written(tmp_path: Path) -> None:
     word = LastWord(tmp_path / "word")
-    Journal(tmp_path / "storage", Said(), word).keep(OPEN)  # its thread never begins
+    Journal(tmp_path / "storage", Said(), "run", word).keep(OPEN)  # its thread never begins
     found = load(tmp_path / "storage", Said(), clock_trusted=False, word=word)
     assert found is not None and (found.snapshot, found.terms) == (OPEN, Terms.AT_ONCE)
 
 
 def test_an_incident_that_is_over_leaves_no_word_behind(tmp_path: Path) -> None:
     word = LastWord(tmp_path / "word")
-    kept = Journal(tmp_path, Said(), word)
+    kept = Journal(tmp_path, Said(), "run", word)
     kept.keep(OPEN)
     kept.keep(None)
     assert load(tmp_path, Said(), clock_trusted=True, word=word) is None, "even before the file says so"
@@ -36,24 +36,14 @@ def test_an_incident_that_is_over_leaves_no_word_behind(tmp_path: Path) -> None:
 
 def test_the_word_of_another_boot_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     word = LastWord(tmp_path / "word")
-    Journal(tmp_path, Said(), word).keep(OPEN)
+    Journal(tmp_path, Said(), "run", word).keep(OPEN)
     monkeypatch.setattr(journal, "boot_id", lambda: "another")
     assert load(tmp_path, Said(), clock_trusted=True, word=word) is None
 
 
-def test_after_a_power_cut_no_number_is_given_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    kept = Journal(tmp_path, Said())
-    kept.keep(OPEN)
-    kept.start()
-    assert kept.stop(10.0)
-    monkeypatch.setattr(journal, "boot_id", lambda: "another")
-    found = load(tmp_path, Said(), clock_trusted=True)
-    assert found is not None and found.snapshot.incident.sequence == OPEN.incident.sequence + UNTOLD
-
-
 @pytest.mark.parametrize("content", [b"", b"half a li", bytes(range(256))])
 def test_a_word_that_cannot_be_read_leaves_the_file_to_count(tmp_path: Path, content: bytes) -> None:
-    kept = Journal(tmp_path, Said())
+    kept = Journal(tmp_path, Said(), "run")
     kept.keep(OPEN)
     kept.start()
     assert kept.stop(10.0)

@@ -188,13 +188,15 @@ class Recording:
 class Report:
     """The incident changed: the fleet has to know.
 
-    window: in the first report of an incident alone. recording: left to the edges.
+    window: in the first report of an incident alone. recording, run (of the daemon, that numbered it; "": nobody
+    knows): left to the edges.
     """
 
     incident: Incident
     at_s: float
     window: Window | None = None
     recording: Recording | None = None
+    run: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,21 +22,12 @@ PROOF_LASTS_S = 8.0
 """Whoever sits down in a car that works has started it by then."""
 
 
-UNTOLD = 100
-"""Reports that may have gone out and that a power cut took from the record: it is flushed a moment behind them."""
-
-
 @dataclass(frozen=True, slots=True)
 class Snapshot:
     """What is kept of an open incident. overruled: the driver switched the hazards off."""
 
     incident: Incident
     overruled: bool
-
-
-def past_untold(kept: Snapshot) -> Snapshot:
-    """The snapshot with a number that no report of before can have: of one incident the highest number counts."""
-    return replace(kept, incident=replace(kept.incident, sequence=kept.incident.sequence + UNTOLD))
 
 
 class Terms(Enum):

@@ -72,11 +72,6 @@ class Courier:
         """How many reports the fleet has not acknowledged, as far as is known without waiting."""
         return len(self._mailbox) + (self._delivery.depth if self._delivery else 0)
 
-    @property
-    def settled(self) -> bool:
-        """Whether every report that was handed over is in the outbox."""
-        return len(self._mailbox) == 0
-
     def drain(self, timeout_s: float) -> bool:
         """Wait until the fleet has acknowledged everything. False: it has not within this time.
 

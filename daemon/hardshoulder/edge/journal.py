@@ -1,8 +1,12 @@
-"""The open incident on disk, written behind the action: what the next start of the daemon goes on with.
+"""The incident on disk, written behind the action: what the next start of the daemon goes on with.
 
 One line for each change, appended and flushed to the disk by a thread of its own, so that the loop waits for nothing:
 
-    <SHA-256 of the rest, 64 hex digits> {"format": 1, "boot": …, "wall_s": …, "at_s": …, "snapshot": {…} or null}
+    <SHA-256 of the rest, 64 hex digits> {"format": 2, "run": …, "boot": …, "wall_s": …, "at_s": …, "snapshot": …}
+
+A report goes out once it is kept here: then no later start gives its number to another one, and what a start finds
+here it tells again, under the same id, in case that nothing but this line was written. A closed incident is kept until
+the fleet has it all. Format 1 had no run, and kept no closed incident.
 
 The last whole line counts. A line that was torn by a power cut, or is of another format, is said and passed over.
 The same line is in `last_word` before `keep` returns.
@@ -13,16 +17,18 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
-from hardshoulder.core.resume import Snapshot, Terms, past_untold, shifted, terms
+from hardshoulder.core.resume import Snapshot, Terms, shifted, terms
 from hardshoulder.edge.last_word import LastWord
 from hardshoulder.edge.surroundings import Say
 from hardshoulder.plan_cache import decode, encode
 
-FORMAT = 1
+FORMAT = 2
+_READABLE = (1, FORMAT)
 FILE_NAME = "incident.journal"
 REWRITTEN_OVER_BYTES = 256 * 1024
 NOWHERE = LastWord(None)
@@ -31,10 +37,11 @@ _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A snapshot in the clock of this start, and the terms on which it goes on."""
+    """A snapshot in the clock of this start, the terms on which it goes on, and the run of the daemon that kept it."""
 
     snapshot: Snapshot
     terms: Terms
+    run: str
 
 
 def boot_id() -> str:
@@ -56,7 +63,7 @@ def _parse(line: bytes) -> dict[str, Any]:
     if hashlib.sha256(text).hexdigest().encode() != digest:
         raise ValueError("torn")
     body: dict[str, Any] = json.loads(text)
-    if body["format"] != FORMAT:
+    if body["format"] not in _READABLE:
         raise ValueError("another format")
     return body
 
@@ -95,7 +102,7 @@ def _newest(path: Path, word: LastWord, say: Say) -> dict[str, Any] | None:
 
 
 def load(folder: Path, say: Say, *, clock_trusted: bool, word: LastWord = NOWHERE) -> Kept | None:
-    """The incident that was open when the daemon ended; None: none was, or it cannot be read."""
+    """The incident that was kept last, open or closed; None: the fleet has all of it, or it cannot be read."""
     path = folder / FILE_NAME
     body = _newest(path, word, say)
     if body is None or body.get("snapshot") is None:
@@ -106,25 +113,26 @@ def load(folder: Path, say: Say, *, clock_trusted: bool, word: LastWord = NOWHER
         away_s = time.time() - float(body["wall_s"])
         ago_s = time.monotonic() - float(body["at_s"]) if same_boot else away_s
         moved_s = 0.0 if same_boot else time.monotonic() - away_s - float(body["at_s"])
+        run = str(body.get("run", ""))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         why = type(error).__name__
         say("error", f"{path}: cannot be understood ({why}); an incident that was open is not continued")
         return None
-    if not same_boot:
-        snapshot = past_untold(snapshot)
     age_s = ago_s if same_boot or clock_trusted else None
-    return Kept(shifted(snapshot, moved_s), terms(age_s, same_boot=same_boot))
+    return Kept(shifted(snapshot, moved_s), terms(age_s, same_boot=same_boot), run)
 
 
 class Journal:
-    """Writes what is kept. `keep` returns at once; only the newest counts, so nothing piles up."""
+    """Writes what is kept. `keep` returns at once; only the newest counts, so nothing piles up. run: of the daemon."""
 
-    def __init__(self, folder: Path, say: Say, word: LastWord = NOWHERE) -> None:
+    def __init__(self, folder: Path, say: Say, run: str, word: LastWord = NOWHERE) -> None:
         self._path = folder / FILE_NAME
         self._word = word
-        self._say = say
+        self._say, self._run_id = say, run
         self._changed = threading.Condition()
         self._waiting: list[Snapshot | None] = []
+        self._behind: list[Callable[[], None]] = []
+        self._writing = False
         self._stopping = False
         self._complaint = ""
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -133,11 +141,20 @@ class Journal:
         """Starts the thread."""
         self._thread.start()
 
-    def keep(self, snapshot: Snapshot | None) -> None:
-        """The incident as it stands; None: none is open any more."""
-        self._word.keep(_line(self._body(snapshot)))
+    @property
+    def idle(self) -> bool:
+        """Whether all is written, and all that waited for it is done."""
         with self._changed:
+            return not (self._waiting or self._writing)
+
+    def keep(self, snapshot: Snapshot | None, behind: Callable[[], None] = lambda: None) -> None:
+        """The incident as it stands; None: the fleet has it all. behind: done when it is written, or cannot be."""
+        line = _line(self._body(snapshot))
+        with self._changed:
+            # Under the lock, so that the thread never drops the word of an incident that has just begun.
+            self._word.keep(line)
             self._waiting = [snapshot]
+            self._behind.append(behind)
             self._changed.notify_all()
 
     def stop(self, timeout_s: float) -> bool:
@@ -155,12 +172,26 @@ class Journal:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
                 if not self._waiting:
                     return
-                snapshot = self._waiting.pop()
-            self._write(snapshot)
+            self._turn()
+
+    def _turn(self) -> None:
+        """The newest of what waits is written, and then what waited for it is done."""
+        with self._changed:
+            snapshot, behind = self._waiting.pop(), tuple(self._behind)
+            self._behind.clear()
+            self._writing = True
+        self._write(snapshot)
+        for each in behind:
+            each()
+        with self._changed:
+            self._writing = False
+            if snapshot is None and not self._waiting:
+                self._word.drop()
 
     def _body(self, snapshot: Snapshot | None) -> dict[str, Any]:
         return {
             "format": FORMAT,
+            "run": self._run_id,
             "boot": boot_id(),
             "wall_s": time.time(),
             "at_s": time.monotonic(),
@@ -171,18 +202,11 @@ class Journal:
         try:
             self._append(_line(self._body(snapshot)))
             self._complaint = ""
-            self._settled(snapshot)
         except OSError as error:
             if self._complaint != str(error):
                 self._complaint = str(error)
                 why = error.strerror
                 self._say("error", f"{self._path}: cannot be written: {why}; a restart would forget the incident")
-
-    def _settled(self, snapshot: Snapshot | None) -> None:
-        """The file says that nothing is open: the word goes, unless another incident has begun meanwhile."""
-        with self._changed:
-            if snapshot is None and not self._waiting:
-                self._word.drop()
 
     def _append(self, line: bytes) -> None:
         long = self._path.exists() and self._path.stat().st_size > REWRITTEN_OVER_BYTES

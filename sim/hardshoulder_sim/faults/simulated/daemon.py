@@ -11,8 +11,8 @@ from hardshoulder.core.permit import Permit
 from hardshoulder.core.responder import Responder
 from hardshoulder.core.resume import Snapshot
 from hardshoulder.edge.delivery import Delivery
-from hardshoulder.edge.journal import Journal, load
-from hardshoulder.edge.last_word import LastWord
+from hardshoulder.edge.diary import Diary
+from hardshoulder.edge.journal import Journal
 from hardshoulder.edge.mailbox import Mailbox, StatusReport
 from hardshoulder.edge.surroundings import Clock
 from hardshoulder.plan_cache import Bundle
@@ -20,6 +20,7 @@ from hardshoulder.settings import Identity, MqttSettings, StorageSettings
 from hardshoulder_sim.faults.simulated.timeline import Timeline
 
 FAILURE_WAIT_S = 1.0
+_STATUS_EVERY_S = 10.0
 _IMPORTS_S = (0.05, 0.4)
 """How long the courier's thread takes until it can work."""
 _THREAD_S = (0.0, 0.02)
@@ -27,28 +28,26 @@ _THREAD_S = (0.0, 0.02)
 
 
 class SteppedJournal(Journal):
-    """The journal whose thread is the simulation."""
+    """The journal whose thread is the simulation. wake: asks for the thread's turn."""
 
-    def __init__(self, folder: Path, say: Callable[[str, str], None], word: LastWord, wake: Callable[[], None]) -> None:
-        super().__init__(folder, say, word)
-        self._wake = wake
+    wake: Callable[[], None] = staticmethod(lambda: None)
 
-    def keep(self, snapshot: Snapshot | None) -> None:
+    def keep(self, snapshot: Snapshot | None, behind: Callable[[], None] = lambda: None) -> None:
         """As ever; the write comes with the thread's turn."""
-        super().keep(snapshot)
-        self._wake()
+        super().keep(snapshot, behind)
+        self.wake()
 
     def step(self) -> None:
         """The thread's turn."""
         if self._waiting:
-            self._write(self._waiting.pop())
+            self._turn()
 
 
 class SimulatedDaemon:
     """From its start to its end. reported, requested: told of every report and of every hazard request that passed."""
 
     def __init__(
-        self, bundle: Bundle, folder: Path, ram: Path, timeline: Timeline, wall_s: Callable[[], float],
+        self, bundle: Bundle, folder: Path, timeline: Timeline, wall_s: Callable[[], float],
         chance: random.Random, say: Callable[[str, str], None], new_id: Callable[[], str],
         reported: Callable[[Report], None], requested: Callable[[], None],
     ) -> None:  # fmt: skip
@@ -58,22 +57,24 @@ class SimulatedDaemon:
         self._bundle, self._folder = bundle, folder
         self._responder = Responder(bundle.plan, new_id)
         self._permit = Permit(bundle.allowed, armed=bundle.settings.armed)
-        self._word = LastWord(ram)
-        self.journal = SteppedJournal(folder, say, self._word, self._journal_wakes)
+        self._diary = Diary(folder, Handing(self), say)  # type: ignore[arg-type]  # the part of a courier that it uses
+        journal = self._diary._journal
+        assert isinstance(journal, SteppedJournal), "it was put in place"
+        journal.wake = lambda: self._later(chance.uniform(*_THREAD_S), journal.step)
         self.mailbox = Mailbox()
         self._delivery: Delivery | None = None
         self._acknowledged: list[str] = []
         self._say = say
         self._turns = 0
-        self._over = False
         self._tick_at_s = 0.0
 
     def start(self, clock_trusted: bool) -> None:
         """With the incident that was open, if one was."""
-        kept = load(self._folder, self._say, clock_trusted=clock_trusted, word=self._word)
+        kept = self._diary.reopen(clock_trusted=clock_trusted)
         if kept is not None:
             self._perform(self._responder.restore(kept.snapshot, kept.terms, self._timeline.now_s))
         self._later(self._chance.uniform(*_IMPORTS_S), self._begin_delivery)
+        self._later(_STATUS_EVERY_S, self._forget_told)
         self._tick()
 
     def hear(self, frames: tuple[Frame, ...], begin_s: float) -> None:
@@ -109,8 +110,10 @@ class SimulatedDaemon:
     def _later(self, delay_s: float, deed: Callable[[], None]) -> None:
         self._timeline.after(delay_s, lambda: None if self.dead else deed())
 
-    def _journal_wakes(self) -> None:
-        self._later(self._chance.uniform(*_THREAD_S), self.journal.step)
+    def _forget_told(self) -> None:
+        if self._responder.incident is None:
+            self._diary.forget_told()
+        self._later(_STATUS_EVERY_S, self._forget_told)
 
     def _begin_delivery(self) -> None:
         settings, plan = self._bundle.settings, self._bundle.plan
@@ -141,9 +144,6 @@ class SimulatedDaemon:
         except Exception as error:
             delivery.fail("The courier stumbled and goes on", error)
             wait_s = FAILURE_WAIT_S
-        if self._over and len(self.mailbox) == 0:
-            self._over = False
-            self.journal.keep(None)
         while self._acknowledged:
             self._perform(self._responder.acknowledged(self._acknowledged.pop(0), self._timeline.now_s))
         self._turn_in(wait_s)
@@ -178,8 +178,20 @@ class SimulatedDaemon:
     def _report(self, report: Report) -> None:
         """In the order of `hardshoulder.app`."""
         self._reported(report)
-        kept = self._responder.snapshot
-        self._over = kept is None
-        if kept is not None:
-            self.journal.keep(kept)
-        self.mailbox.put(report)
+        self._diary.tell(report, self._responder.snapshot)
+
+
+class Handing:
+    """What of the courier the diary uses."""
+
+    def __init__(self, daemon: SimulatedDaemon) -> None:
+        self._daemon = daemon
+
+    def submit(self, report: Report) -> None:
+        """See `Courier.submit`."""
+        self._daemon.mailbox.put(report)
+        self._daemon.poke()
+
+    def depth(self) -> int:
+        """See `Courier.depth`."""
+        return self._daemon.waiting()

@@ -8,15 +8,16 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
+from types import SimpleNamespace
 from unittest.mock import patch
 
 from hardshoulder.core.actions import Report
-from hardshoulder.edge import mqtt
+from hardshoulder.edge import diary, mqtt
 from hardshoulder.plan_cache import Bundle
 from hardshoulder_fleet import ingest
 from hardshoulder_sim.faults.simulated.car import breakdown
 from hardshoulder_sim.faults.simulated.crash import Crash, Fuse
-from hardshoulder_sim.faults.simulated.daemon import SimulatedDaemon
+from hardshoulder_sim.faults.simulated.daemon import SimulatedDaemon, SteppedJournal
 from hardshoulder_sim.faults.simulated.disk import Disk, in_place
 from hardshoulder_sim.faults.simulated.fleet import SimulatedFleet
 from hardshoulder_sim.faults.simulated.network import Broker, Line, SimulatedClient
@@ -72,6 +73,9 @@ class World:
             wall = lambda: WALL_S + self.timeline.now_s + self.wall_ahead_s  # noqa: E731
             self._wall_s = wall
             stack.enter_context(in_place(self.disk, lambda: self.timeline.now_s, wall, lambda: f"boot-{self.boots}"))
+            stack.enter_context(patch.object(diary, "Journal", SteppedJournal))
+            stack.enter_context(patch.object(diary, "place", lambda _folder: self._ram))
+            stack.enter_context(patch.object(diary, "os", SimpleNamespace(urandom=self.chance.randbytes)))
             stack.enter_context(patch.object(mqtt, "Client", self._client_of("car", self.car_fuse)))
             stack.enter_context(patch.object(ingest, "Client", self._client_of("fleet", self.fleet_fuse)))
             yield
@@ -169,7 +173,7 @@ class World:
 
     def _start_daemon(self) -> None:
         self.daemon = SimulatedDaemon(
-            self._bundle, self.disk.folder, self._ram, self.timeline, self._wall_s, self.chance, self._say,
+            self._bundle, self.disk.folder, self.timeline, self._wall_s, self.chance, self._say,
             self._new_id, self._on_report, self._on_request,
         )  # fmt: skip
         self.daemon.start(clock_trusted=True)
