@@ -55,6 +55,12 @@ def _on_wire(frame: FrameType, called: Any) -> str | None:
 
 
 _WRITES = frozenset({"write", "flush", "fsync"})
+
+
+def _elsewhere(_frame: FrameType, _called: Any) -> None:
+    """Nothing is committed or published there."""
+
+
 _PLACES: dict[str, Callable[[FrameType, Any], str | None]] = {
     "hardshoulder.edge.outbox": _in_outbox,
     "hardshoulder.edge.outbox_file": _in_outbox,
@@ -67,7 +73,7 @@ def place(frame: FrameType, event: str, called: Any) -> str | None:
     """The name of this place; None: nothing is committed or published here."""
     side = _BEFORE.get(event) or _AFTER.get(event)
     if event.startswith("c_"):
-        name = _PLACES.get(frame.f_globals.get("__name__", ""), lambda *_: None)(frame, called)
+        name = _PLACES.get(frame.f_globals.get("__name__", ""), _elsewhere)(frame, called)
     else:
         name = frame.f_code.co_qualname if frame.f_code.co_qualname in _FUNCTIONS else None
     return None if name is None else f"{side} {name}"

@@ -7,6 +7,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from unittest.mock import patch
@@ -145,7 +146,7 @@ class World:
                 self.breakdowns += bool(self.opened[number])
 
         for place in range(len(recorded.slices)):
-            self.timeline.at(begin_s + (place + 1) * recorded.step_s, lambda place=place: slice_of(place))
+            self.timeline.at(begin_s + (place + 1) * recorded.step_s, partial(slice_of, place))
 
     def drive_on(self) -> None:
         """The car has drive again: a drive without a breakdown."""
@@ -160,7 +161,7 @@ class World:
                 self.daemon.hear(recorded.slices[place], begin_s)
 
         for place in range(healthy):
-            self.timeline.at(begin_s + (place + 1) * recorded.step_s, lambda place=place: hear(place))
+            self.timeline.at(begin_s + (place + 1) * recorded.step_s, partial(hear, place))
 
     @property
     def unacknowledged(self) -> bool:
