@@ -168,6 +168,8 @@ class Responder:
         self._proof.end()
         self._response.abandon(why, now_s)
         self.state = State.PARKED
+        # As whenever it parks: what was found of this breakdown opens no other.
+        self._rules.reset()
 
     def _mind_proof(self, now_s: float) -> None:
         """Hazards of an incident that outlived the whole module wait for a fresh word of the car."""

@@ -48,14 +48,6 @@ def test_a_seed_is_the_same_run_again() -> None:
     assert one.incidents_in == 2
 
 
-def test_it_finds_an_outbox_that_forgets_what_it_has_sent(monkeypatch: pytest.MonkeyPatch) -> None:
-    def forget(self: Outbox, event_id: str, at: float) -> None:
-        self.forget(event_id)
-
-    monkeypatch.setattr(Outbox, "mark_sent", forget)
-    assert any("0 at the fleet" in text or "shows report" in text for text in first_broken(30))
-
-
 def test_it_finds_a_fleet_that_takes_everything_anew(monkeypatch: pytest.MonkeyPatch) -> None:
     take = changes.take_event
 
