@@ -11,7 +11,6 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from hardshoulder import __version__
@@ -31,6 +30,7 @@ from hardshoulder.core.frame import Frame, id_text
 from hardshoulder.core.permit import Permit, Refusal
 from hardshoulder.core.responder import Responder
 from hardshoulder.edge.broadcast import Broadcaster, admitted
+from hardshoulder.edge.clocks import Trust, wall_time
 from hardshoulder.edge.courier import Clock, Courier, StatusReport
 from hardshoulder.edge.descriptors import DescriptorStore
 from hardshoulder.edge.journal import Journal, load
@@ -54,19 +54,8 @@ IDLE_S = 1.0
 STOP_WITHIN_S = 2.0
 RECORDING_WITHIN_S = 0.2
 
-# No car was ever driven before this; a wall clock that says so has not been set yet.
-_CLOCK_TRUSTED_FROM = datetime(2026, 1, 1, tzinfo=UTC)
 _ASKED_FOR = frozenset({HazardState.REQUESTED, HazardState.CONFIRMED, HazardState.UNCONFIRMED})
 _LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-
-
-def wall_time(at_s: float) -> datetime:
-    """The wall time of a moment of the monotonic clock, as the wall clock stands now."""
-    return datetime.now(UTC) + timedelta(seconds=at_s - time.monotonic())
-
-
-def _clock_trusted() -> bool:
-    return datetime.now(UTC) >= _CLOCK_TRUSTED_FROM
 
 
 def _new_id() -> str:
@@ -100,10 +89,11 @@ class Daemon:
         self._pace = Pace(self._links.selector)
         self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button, plan.get_out)
         self._trial = Trial(bundle.candidate, say)
-        clock = Clock(time.monotonic, wall_time, _clock_trusted)
+        self._trust = Trust(settings.clock_by_date_alone)
+        clock = Clock(time.monotonic, wall_time, self._trust)
         self._courier = self._make_courier(clock)
         self._recorder = self._make_recorder(clock)
-        self._journal = Journal(settings.storage.folder, say)
+        self._journal = Journal(settings.storage.folder, say, self._trust)
         self._watchdog = Watchdog()
         self._status_socket = StatusSocket(settings.asked_at, say)
         self._snapshot = self._first_snapshot()
@@ -111,6 +101,7 @@ class Daemon:
         self._lease_until_s = QUIET.lease_until_s
         self._status: ReportStatus | None = None
         self._status_due_s = self._shown_due_s = 0.0
+        self._undated = ""
         self._stop = False
 
     def _make_links(self) -> Links:
@@ -166,9 +157,11 @@ class Daemon:
 
     def _go_on(self) -> None:
         """With the incident that was open when the daemon ended, if one was."""
-        kept = load(self._bundle.settings.storage.folder, say, clock_trusted=_clock_trusted())
+        folder, trust = self._bundle.settings.storage.folder, self._trust
+        kept = load(folder, say, clock_plausible=trust.plausible, clock_trusted=trust())
         if kept is not None:
             incident = kept.snapshot.incident
+            self._undated = "" if kept.dated else incident.incident_id
             log.warning(
                 "incident=%s was open when the daemon ended; goes on: %s", incident.incident_id, kept.terms.value
             )
@@ -318,7 +311,8 @@ class Daemon:
         )  # fmt: skip
         recording = self._recorder.follow(incident, action.at_s)
         if self._courier is not None:
-            self._courier.submit(replace(action, recording=recording))
+            dated = incident.incident_id != self._undated
+            self._courier.submit(replace(action, recording=recording, dated=dated))
         values = (incident.kind.value, incident.state.value, incident.hazards.value, incident.closed_at_s is None)
         last = LastIncident(incident.incident_id, incident.sequence, *values)
         known, self._shown_due_s = self._snapshot.last_incident, 0.0

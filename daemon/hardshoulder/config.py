@@ -85,6 +85,12 @@ class StatusKeys(Strict):
     socket: Annotated[str, Key(min_length=1)] | None = None
 
 
+class ClockKeys(Strict):
+    """When the module's wall clock counts as set."""
+
+    trusted_by: Literal["synchronised", "date"] = "synchronised"
+
+
 class MarketKeys(Strict):
     """Where the car is driven. hazards_until: None leaves it to the profile."""
 
@@ -108,6 +114,7 @@ class Config(Strict):
     recorder: RecorderKeys = RecorderKeys()
     notice: NoticeKeys | None = None
     status: StatusKeys = StatusKeys()
+    clock: ClockKeys = ClockKeys()
     thresholds: ThresholdKeys = ThresholdKeys()  # type: ignore[valid-type]
     rules: RuleKeys = RuleKeys()  # type: ignore[valid-type]
     candidate: CandidateKeys | None = None
@@ -136,6 +143,7 @@ def _settings(path: Path, config: Config) -> Settings:
         notice_command=tuple(config.notice.command) if config.notice else (),
         status_socket=_beside(path, config.status.socket),
         recorder=RecorderSettings(**config.recorder.model_dump()),
+        clock_by_date_alone=config.clock.trusted_by == "date",
     )
 
 

@@ -92,6 +92,7 @@ class Settings:
     mqtt: None where alerts have nowhere to go.
     notice_command: a program that shows or speaks a notice, given the text as last argument.
     status_socket: where the daemon can be asked how it does; None: beside the storage.
+    clock_by_date_alone: the module's clock runs on a battery; a date that can be is right.
     """
 
     vehicle: str
@@ -103,6 +104,7 @@ class Settings:
     notice_command: tuple[str, ...] = ()
     recorder: RecorderSettings = RecorderSettings()
     status_socket: Path | None = None
+    clock_by_date_alone: bool = False
 
     @property
     def asked_at(self) -> Path:

@@ -135,7 +135,9 @@ class IncidentData(_Sent):
     """The whole incident as it stands; of one incident the highest sequence number counts.
 
     `clock_trusted` is false while the car's wall clock had not been set by a time source: the
-    distances between the times are right even then, the times themselves may not be.
+    distances between the times are right even then, the times themselves may not be. `clock_corrected_by_s` says
+    that they were not, and that the car has moved them by so many seconds when its clock was set; the id is the same,
+    so a fleet that has the event from before takes its times from this one.
     `hazard_button` says where the driver finds the button, in the car's language. `ruleset` names the
     thresholds and switches that were at work; a car that is older than this field leaves it out.
     `evidence_window` is the one thing that the next event does not tell again: the first of an incident alone carries
@@ -168,6 +170,7 @@ class IncidentData(_Sent):
     ruleset: str = ""
     evidence_window: WindowData | None = None
     recording: RecordingData | None = None
+    clock_corrected_by_s: float | None = None
 
 
 class DisagreementData(_Sent):

@@ -188,13 +188,15 @@ class Recording:
 class Report:
     """The incident changed: the fleet has to know.
 
-    window: in the first report of an incident alone. recording: left to the edges.
+    window: in the first report of an incident alone. recording: left to the edges, and so is dated: False where
+    its times come from another boot and nobody can say what the wall clock was then.
     """
 
     incident: Incident
     at_s: float
     window: Window | None = None
     recording: Recording | None = None
+    dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

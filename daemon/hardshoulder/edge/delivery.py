@@ -7,6 +7,7 @@ import math
 import random
 import traceback
 from collections.abc import Callable
+from datetime import timedelta
 
 from hardshoulder.core.actions import Report
 from hardshoulder.edge.mailbox import Mailbox, StatusReport
@@ -17,6 +18,7 @@ from hardshoulder.edge.storage import RETRY_AFTER_S, Storage
 from hardshoulder.edge.surroundings import Clock, Say
 from hardshoulder.events import incident_event, presence_event, status_event
 from hardshoulder.settings import Identity, MqttSettings, StorageSettings
+from hardshoulder.stamps import corrected
 from hardshoulder.wire import WireError, encode, parse_ack, topic
 
 WINDOW = 256
@@ -24,6 +26,8 @@ WINDOW = 256
 SHORTEST_WAIT_S = 0.1
 LONGEST_WAIT_S = 60.0
 LINK_RETRY_S = 60.0
+CLOCK_LOOK_S = 2.0
+"""How often a clock that was not set is looked at while an event waits for it."""
 
 
 class Delivery:
@@ -58,6 +62,8 @@ class Delivery:
         self._status_due = False
         self._told_storage_ok = True
         self._last_complaint = ""
+        # What an earlier process of this boot left may wait, too.
+        self._to_correct = True
 
     @property
     def connected(self) -> bool:
@@ -74,6 +80,7 @@ class Delivery:
         now_s = self._clock.now_s()
         self._storage.tend(now_s)
         self._store(now_s)
+        self._correct()
         self._tend_link(now_s)
         self._hear()
         sent = self._send(now_s) if self.connected else 0
@@ -113,15 +120,48 @@ class Delivery:
             self._status, self._status_due = mail.status, True
 
     def _pending(self, report: Report, now_s: float) -> PendingEvent:
-        event = incident_event(self._identity, report, self._clock.wall_time, clock_trusted=self._clock.trusted())
+        # Asked first: a clock that is set between the two is taken for one that was not, and never the other way.
+        trusted = self._clock.trusted() and report.dated
+        # One distance for all of it, so that no step of the wall clock tears an event.
+        now_at = self._clock.wall_time(now_s)
+        event = incident_event(
+            self._identity, report, lambda at_s: now_at + timedelta(seconds=at_s - now_s), clock_trusted=trusted
+        )
+        correctable = not trusted and report.dated and self._clock.boot != ""
+        self._to_correct = self._to_correct or correctable
         return PendingEvent(
             event_id=event.id,
             topic=self._incident_topic,
             subject=event.subject,
             payload=encode(event),
             priority=INCIDENT_PRIORITY,
-            created_at=self._clock.wall_time(now_s).timestamp(),
+            created_at=now_at.timestamp(),
+            boot=self._clock.boot if correctable else None,
+            ahead_s=now_at.timestamp() - self._clock.since_boot_s() if correctable else None,
         )
+
+    def _correct(self) -> None:
+        """Once the wall clock is set: right stamps for what was stamped before in this boot of the machine."""
+        if not self._to_correct or not self._clock.trusted():
+            return
+        ahead_s = self._clock.wall_time(self._clock.now_s()).timestamp() - self._clock.since_boot_s()
+        done = self._storage.correct(self._clock.boot, lambda event: self._restamped(event, ahead_s))
+        if done is None:
+            return
+        self._to_correct = False
+        for event_id in done:
+            # Somebody may have it with the wrong ones: it is told again now.
+            self._schedule.forget(event_id)
+        if done:
+            self._say("info", f"The clock was set: {len(done)} waiting events have their right times now.")
+
+    def _restamped(self, event: PendingEvent, ahead_s: float) -> bytes | None:
+        assert event.ahead_s is not None, "it was chosen for that"
+        try:
+            return corrected(event.payload, ahead_s - event.ahead_s)
+        except WireError as error:
+            self._say("error", f"The times of a waiting event stay as they are. {error}")
+            return None
 
     def _tend_link(self, now_s: float) -> None:
         if self._link is None and now_s >= self._link_retry_at_s:
@@ -204,6 +244,8 @@ class Delivery:
         deadlines_s = [now_s + LONGEST_WAIT_S]
         if not self._storage.ok:
             deadlines_s.append(now_s + RETRY_AFTER_S)
+        if self._to_correct:
+            deadlines_s.append(now_s + CLOCK_LOOK_S)
         if self._link is None:
             deadlines_s.append(self._link_retry_at_s)
         next_due_at_s = self._schedule.next_due_at_s()

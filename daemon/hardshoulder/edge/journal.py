@@ -2,7 +2,8 @@
 
 One line for each change, appended and flushed to the disk by a thread of its own, so that the loop waits for nothing:
 
-    <SHA-256 of the rest, 64 hex digits> {"format": 1, "boot": …, "wall_s": …, "at_s": …, "snapshot": {…} or null}
+    <SHA-256 of the rest, 64 hex digits>
+    {"format": 1, "boot": …, "wall_s": …, "trusted": …, "at_s": …, "snapshot": {…} or null}
 
 The last whole line counts. A line that was torn by a power cut, or is of another format, is said and passed over.
 """
@@ -12,34 +13,31 @@ import json
 import os
 import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 from hardshoulder.core.resume import Snapshot, Terms, shifted, terms
+from hardshoulder.edge.clocks import boot_id
 from hardshoulder.edge.surroundings import Say
 from hardshoulder.plan_cache import decode, encode
 
 FORMAT = 1
 FILE_NAME = "incident.journal"
 REWRITTEN_OVER_BYTES = 256 * 1024
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A snapshot in the clock of this start, and the terms on which it goes on."""
+    """A snapshot in the clock of this start, and the terms on which it goes on.
+
+    dated: False where its times come from another boot and one of the two had a wall clock that nobody had set.
+    """
 
     snapshot: Snapshot
     terms: Terms
-
-
-def boot_id() -> str:
-    """What this boot of the machine is called; "" where the kernel does not say."""
-    try:
-        return _BOOT.read_text("ascii").strip()
-    except OSError:
-        return ""
+    dated: bool
 
 
 def _line(body: dict[str, Any]) -> bytes:
@@ -79,8 +77,12 @@ def _last(path: Path, say: Say) -> dict[str, Any] | None:
     return found
 
 
-def load(folder: Path, say: Say, *, clock_trusted: bool) -> Kept | None:
-    """The incident that was open when the daemon ended; None: none was, or it cannot be read."""
+def load(folder: Path, say: Say, *, clock_plausible: bool, clock_trusted: bool) -> Kept | None:
+    """The incident that was open when the daemon ended; None: none was, or it cannot be read.
+
+    clock_plausible: the wall clock says a time that can be, which decides on which terms an incident goes on: a module
+    that fell in the middle of one is back long before a network has set its clock.
+    """
     path = folder / FILE_NAME
     body = _last(path, say)
     if body is None or body.get("snapshot") is None:
@@ -95,14 +97,17 @@ def load(folder: Path, say: Say, *, clock_trusted: bool) -> Kept | None:
         why = type(error).__name__
         say("error", f"{path}: cannot be understood ({why}); an incident that was open is not continued")
         return None
-    age_s = ago_s if same_boot or clock_trusted else None
-    return Kept(shifted(snapshot, moved_s), terms(age_s, same_boot=same_boot))
+    age_s = ago_s if same_boot or clock_plausible else None
+    dated = same_boot or (clock_trusted and body.get("trusted", True) is True)
+    return Kept(shifted(snapshot, moved_s), terms(age_s, same_boot=same_boot), dated)
 
 
 class Journal:
     """Writes what is kept. `keep` returns at once; only the newest counts, so nothing piles up."""
 
-    def __init__(self, folder: Path, say: Say) -> None:
+    def __init__(self, folder: Path, say: Say, trusted: Callable[[], bool] = lambda: True) -> None:
+        """trusted: whether the wall clock has been set."""
+        self._trusted = trusted
         self._path = folder / FILE_NAME
         self._say = say
         self._changed = threading.Condition()
@@ -143,6 +148,7 @@ class Journal:
         body = {
             "format": FORMAT,
             "boot": boot_id(),
+            "trusted": self._trusted(),
             "wall_s": time.time(),
             "at_s": time.monotonic(),
             "snapshot": None if snapshot is None else encode(snapshot),

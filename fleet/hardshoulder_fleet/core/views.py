@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Tow
 
@@ -90,6 +91,18 @@ class OutageView:
     since: datetime
 
 
+class Clock(Enum):
+    """What is to be thought of the car's times in a story.
+
+    UNSET: its clock had not been set, so they are counted back from when the report came. CORRECTED: it was set later,
+    and the car has corrected them.
+    """
+
+    SET = "set"
+    UNSET = "unset"
+    CORRECTED = "corrected"
+
+
 @dataclass(frozen=True, slots=True)
 class CheckInView:
     """One incident with its check-in, as driver's page and operator's list need it.
@@ -125,3 +138,4 @@ class CheckInView:
     tow: TowView | None
     gaps: tuple[int, ...]
     story: tuple[Entry, ...]
+    clock: Clock = Clock.SET
