@@ -22,7 +22,7 @@ from hardshoulder.profile import find_profile, load_profile, shipped_profiles
 from hardshoulder.resolve import dbc_paths
 from hardshoulder.ruleset import Layer, RuleKeys, ThresholdKeys, threshold_problems
 from hardshoulder.sending import allow_list
-from hardshoulder.settings import BusSettings, MqttSettings, RecorderSettings, Settings, StorageSettings
+from hardshoulder.settings import BrokerAddress, BusSettings, MqttSettings, RecorderSettings, Settings, StorageSettings
 from hardshoulder.toml_file import Problems, Strict, load, read_text
 
 TEXTS = Path(__file__).parent / "texts"
@@ -40,8 +40,15 @@ class BusKeys(Strict):
     bitrate: Annotated[int, Key(ge=10_000, le=1_000_000)] | None = None
 
 
+class FallbackKeys(Strict):
+    """Another broker, with the same user, certificates and times."""
+
+    host: Annotated[str, Key(min_length=1)]
+    port: Annotated[int, Key(ge=1, le=65535)] = 1883
+
+
 class MqttKeys(Strict):
-    """The broker."""
+    """The broker, and those that are tried when it fails."""
 
     host: Annotated[str, Key(min_length=1)]
     port: Annotated[int, Key(ge=1, le=65535)] = 1883
@@ -53,6 +60,9 @@ class MqttKeys(Strict):
     client_id: str | None = None
     keepalive_s: Annotated[int, Key(ge=5, le=3600)] = 30
     resend_after_s: Annotated[float, Key(ge=1, le=3600)] = 10.0
+    fallback: Annotated[list[FallbackKeys], Key(max_length=8)] = []
+    answer_within_s: Annotated[float, Key(ge=1, le=60)] = 10.0
+    return_after_s: Annotated[float, Key(ge=1, le=3600)] = 60.0
 
 
 class StorageKeys(Strict):
@@ -159,6 +169,9 @@ def _mqtt_settings(path: Path, keys: MqttKeys) -> MqttSettings:
         client_id=keys.client_id,
         keepalive_s=keys.keepalive_s,
         resend_after_s=keys.resend_after_s,
+        fallbacks=tuple(BrokerAddress(other.host, other.port) for other in keys.fallback),
+        answer_within_s=keys.answer_within_s,
+        return_after_s=keys.return_after_s,
     )
 
 

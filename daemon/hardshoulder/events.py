@@ -188,8 +188,8 @@ def _status_event(identity: Identity, data: StatusData, at: datetime) -> StatusE
     )
 
 
-def presence_event(vehicle: str, *, online: bool, at: datetime) -> PresenceEvent:
-    """The event that says the car is there or gone. at: with a time zone."""
+def presence_event(vehicle: str, *, online: bool, at: datetime, connection: int | None = None) -> PresenceEvent:
+    """The event that says the car is there or gone. at: with a time zone. connection: its number."""
     return PresenceEvent(
         specversion="1.0",
         id=new_event_id(),
@@ -199,7 +199,7 @@ def presence_event(vehicle: str, *, online: bool, at: datetime) -> PresenceEvent
         time=at,
         datacontenttype="application/json",
         dataschema=schema_id(PRESENCE_TYPE),
-        data=PresenceData(schema_version=1, vehicle=vehicle, online=online),
+        data=PresenceData(schema_version=1, vehicle=vehicle, online=online, connection=connection),
     )
 
 

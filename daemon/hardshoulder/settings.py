@@ -28,6 +28,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where another broker is."""
+
+    host: str
+    port: int = 1883
+
+
+@dataclass(frozen=True, slots=True)
 class MqttSettings:
     """How the broker is reached.
 
@@ -37,6 +45,8 @@ class MqttSettings:
     cert_file, key_file: the car's certificate, where the broker asks for one.
     client_id: None stands for `hardshoulder-<vehicle>`.
     resend_after_s: when an event is published again that the fleet has not acknowledged.
+    fallbacks: tried in this order when the first broker fails. answer_within_s: how long one may be silent then.
+    return_after_s: how often those before the one in use are tried.
     """
 
     host: str
@@ -49,6 +59,9 @@ class MqttSettings:
     client_id: str | None = None
     keepalive_s: int = 30
     resend_after_s: float = 10.0
+    fallbacks: tuple[BrokerAddress, ...] = ()
+    answer_within_s: float = 10.0
+    return_after_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)

@@ -226,11 +226,16 @@ class StatusData(_Sent):
 
 
 class PresenceData(_Sent):
-    """Whether the car is connected; the broker itself says `false` when the line breaks."""
+    """Whether the car is connected; the broker itself says `false` when the line breaks.
+
+    `connection` numbers a car's connections upwards. A car with several brokers is gone when its newest connection
+    is: the last will of one before may come after the greeting of the next. null from a car older than this field.
+    """
 
     schema_version: Literal[1]
     vehicle: Vehicle
     online: bool
+    connection: Count | None = None
 
 
 class AckData(_Received):

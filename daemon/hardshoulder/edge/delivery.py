@@ -10,8 +10,8 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from hardshoulder.core.actions import Report
+from hardshoulder.edge.brokers import Brokers
 from hardshoulder.edge.mailbox import Mailbox, StatusReport
-from hardshoulder.edge.mqtt import Link, LinkError
 from hardshoulder.edge.outbox import INCIDENT_PRIORITY, PendingEvent
 from hardshoulder.edge.resend import ResendSchedule
 from hardshoulder.edge.storage import RETRY_AFTER_S, Storage
@@ -25,7 +25,6 @@ WINDOW = 256
 """Events looked at in one turn."""
 SHORTEST_WAIT_S = 0.1
 LONGEST_WAIT_S = 60.0
-LINK_RETRY_S = 60.0
 CLOCK_LOOK_S = 2.0
 """How often a clock that was not set is looked at while an event waits for it."""
 
@@ -48,15 +47,14 @@ class Delivery:
         """How many errors of the program itself were caught."""
         self.depth = 0
         """Events stored and not acknowledged, as of the last turn."""
-        self._mailbox, self._identity, self._mqtt = mailbox, identity, mqtt
+        self._mailbox, self._identity = mailbox, identity
         self._clock, self._say, self._chance = clock, say, chance
         self._acknowledged = acknowledged
         self._storage = Storage(storage, say)
         self._schedule = ResendSchedule(mqtt.resend_after_s)
         self._incident_topic = topic(identity.vehicle, "incident")
         self._status_topic = topic(identity.vehicle, "status")
-        self._link: Link | None = None
-        self._link_retry_at_s = clock.now_s()
+        self._link = Brokers(mqtt, identity.vehicle, self._presence, mailbox.wake.set, say)
         self._connections = 0
         self._status: StatusReport | None = None
         self._status_due = False
@@ -67,8 +65,8 @@ class Delivery:
 
     @property
     def connected(self) -> bool:
-        """Whether the broker is there."""
-        return self._link is not None and self._link.connected
+        """Whether a broker is there."""
+        return self._link.connected
 
     @property
     def finished(self) -> bool:
@@ -102,8 +100,7 @@ class Delivery:
             self._store(self._clock.now_s())
             # Due or not: this is the last chance for what is only in memory.
             self._storage.tend(math.inf)
-            if self._link is not None:
-                self._link.stop(timeout_s)
+            self._link.stop(timeout_s)
         finally:
             self.depth = self._storage.depth()
             self._mailbox.settle()
@@ -164,26 +161,18 @@ class Delivery:
             return None
 
     def _tend_link(self, now_s: float) -> None:
-        if self._link is None and now_s >= self._link_retry_at_s:
-            self._link_retry_at_s = now_s + LINK_RETRY_S
-            try:
-                link = Link(self._mqtt, self._identity.vehicle, self._presence, self._mailbox.wake.set, self._say)
-            except LinkError as error:
-                self._complain(str(error))
-                return
-            link.start()
-            self._link = link
-        if self._link is not None and self._link.connections != self._connections:
+        self._link.tend(now_s)
+        if self._link.connections != self._connections:
             self._connections = self._link.connections
             self._schedule.reconnected()
             self._status_due = self._status is not None
 
-    def _presence(self, online: bool) -> bytes:
+    def _presence(self, online: bool, connection: int) -> bytes:
         at = self._clock.wall_time(self._clock.now_s())
-        return encode(presence_event(self._identity.vehicle, online=online, at=at))
+        return encode(presence_event(self._identity.vehicle, online=online, at=at, connection=connection))
 
     def _hear(self) -> None:
-        for payload in self._link.take_acks() if self._link else ():
+        for payload in self._link.take_acks():
             try:
                 ack = parse_ack(payload)
             except WireError as error:
@@ -195,7 +184,6 @@ class Delivery:
 
     def _send(self, now_s: float) -> int:
         """Publish what is due; returns how many events were."""
-        assert self._link is not None, "there is a link while connected"
         sent: list[str] = []
         for event in self._storage.pending(WINDOW):
             if not self._schedule.is_due(event.event_id, now_s):
@@ -209,7 +197,6 @@ class Delivery:
         return len(sent)
 
     def _send_status(self) -> None:
-        assert self._link is not None, "there is a link while connected"
         storage_ok = self._storage.ok
         if self._status is None or not (self._status_due or storage_ok != self._told_storage_ok):
             return
@@ -241,13 +228,11 @@ class Delivery:
 
     def _wait_s(self, now_s: float) -> float:
         """Until the first deadline; what comes from outside wakes the thread anyway."""
-        deadlines_s = [now_s + LONGEST_WAIT_S]
+        deadlines_s = [now_s + LONGEST_WAIT_S, self._link.next_due_s(now_s)]
         if not self._storage.ok:
             deadlines_s.append(now_s + RETRY_AFTER_S)
         if self._to_correct:
             deadlines_s.append(now_s + CLOCK_LOOK_S)
-        if self._link is None:
-            deadlines_s.append(self._link_retry_at_s)
         next_due_at_s = self._schedule.next_due_at_s()
         if self.connected and next_due_at_s is not None:
             deadlines_s.append(next_due_at_s)

@@ -1,0 +1,68 @@
+"""Cars with several brokers: which of their connections counts for whether they are missed."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from hardshoulder.core.actions import State
+from hardshoulder.wire import PresenceEvent, StatusEvent
+from hardshoulder_fleet.core.views import CheckInView
+from hardshoulder_fleet.desk import Desk
+from support.desks import after, make_desk
+from support.silence import comes, goes, status_says, word
+
+
+@pytest.fixture
+def desk(path: Path) -> Iterator[Desk]:
+    made = make_desk(path)
+    made.listening(after(0))
+    yield made
+    made._database.close()
+
+
+def hear(desk: Desk, at: float, *events: StatusEvent | PresenceEvent, kept: bool = False) -> None:
+    desk.hear([word(event, kept=kept) for event in events], after(at))
+
+
+def lost(desk: Desk, at: float) -> list[CheckInView]:
+    return desk.claim_lost(after(at))
+
+
+def test_a_will_of_an_older_connection_is_no_farewell(desk: Desk) -> None:
+    """The car went over to another broker, and the first one speaks its last will a minute later."""
+    hear(desk, 10, comes(connection=5))
+    hear(desk, 15, status_says(State.DRIVING, 110.0, at=after(15)))
+    hear(desk, 20, comes(connection=6))
+    hear(desk, 60, goes(connection=5))
+    assert desk.next_due() is None and lost(desk, 1000) == []
+    hear(desk, 1010, goes(connection=6))
+    assert len(lost(desk, 1010 + 180)) == 1, "its newest line is the one that counts"
+
+
+def test_what_a_broker_has_kept_of_an_older_connection_is_no_greeting(desk: Desk) -> None:
+    hear(desk, 10, comes(connection=6))
+    hear(desk, 15, status_says(State.DRIVING, 110.0, at=after(15)))
+    hear(desk, 30, comes(connection=5), kept=True)
+    hear(desk, 40, goes(connection=6))
+    hear(desk, 50, comes(connection=5), kept=True)
+    assert len(lost(desk, 40 + 180)) == 1
+
+
+def test_whoever_speaks_after_a_farewell_is_connected(desk: Desk) -> None:
+    """A car that numbers from below, because its clock was lost, was taken for an older connection."""
+    hear(desk, 10, comes(connection=1000))
+    hear(desk, 11, comes(connection=3))
+    hear(desk, 15, status_says(State.DRIVING, 110.0, at=after(15)))
+    hear(desk, 40, goes(connection=1000))
+    hear(desk, 50, status_says(State.DRIVING, 111.0, at=after(50)))
+    assert desk.next_due() is None and lost(desk, 1000) == []
+
+
+def test_a_car_that_numbers_from_below_is_heard_when_nothing_is_connected(desk: Desk) -> None:
+    hear(desk, 10, comes(connection=1000))
+    hear(desk, 20, goes(connection=1000))
+    hear(desk, 30, comes(connection=3))
+    hear(desk, 35, status_says(State.DRIVING, 110.0, at=after(35)))
+    hear(desk, 40, goes(connection=3))
+    assert len(lost(desk, 40 + 180)) == 1
