@@ -1,7 +1,9 @@
 """The settings of the daemon as frozen values; light to import, because the car is watched first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from hardshoulder.core.power import PowerLimits
 
 STATUS_SOCKET = "status.sock"
 
@@ -89,6 +91,32 @@ class RecorderSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LocationSettings:
+    """A GNSS receiver of the module's own, and what is told of the place without an incident.
+
+    port: its serial port; None: there is none. coarse_in_status: the driver agreed that `status` tells it to a kilometre.
+    """
+
+    port: str | None = None
+    baud: int = 9600
+    coarse_in_status: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSettings:
+    """How the module spares the car's battery; `limits` as the core takes them.
+
+    supply_file, ignition_file: files of the system (sysfs) that say the permanent supply and the ignition, where no bus
+    does; a number times supply_scale is volts, and 0 is off. None: the signals of the profile alone.
+    """
+
+    limits: PowerLimits = field(default_factory=PowerLimits)
+    supply_file: Path | None = None
+    supply_scale: float = 1.0
+    ignition_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BusSettings:
     """Where one of the profile's buses is. bitrate: bit/s, for adapters that set it."""
 
@@ -118,6 +146,8 @@ class Settings:
     recorder: RecorderSettings = RecorderSettings()
     status_socket: Path | None = None
     clock_by_date_alone: bool = False
+    power: PowerSettings = PowerSettings()
+    location: LocationSettings = LocationSettings()
 
     @property
     def asked_at(self) -> Path:

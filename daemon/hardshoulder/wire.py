@@ -14,6 +14,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from hardshoulder.core.actions import Finding, HazardState, Health, State
+from hardshoulder.core.power import PowerState
 
 INCIDENT_TYPE: Literal["org.hardshoulder.incident.v1"] = "org.hardshoulder.incident.v1"
 STATUS_TYPE: Literal["org.hardshoulder.status.v1"] = "org.hardshoulder.status.v1"
@@ -90,12 +91,18 @@ class EvidenceData(_Sent):
 
 
 class LocationData(_Sent):
-    """WGS 84 degrees; `age_s` says how old the fix was when it was taken."""
+    """WGS 84 degrees; `age_s` says how old the fix was when it was taken.
+
+    `accuracy_m`: the radius in which the car is with two chances in three, null where nobody says. `source`: the car's
+    bus, or a receiver (GNSS) of the module's own; null from a car older than this field.
+    """
 
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
     heading: float | None
     age_s: float
+    accuracy_m: float | None = None
+    source: Literal["bus", "gnss"] | None = None
 
 
 class EntryData(_Sent):
@@ -198,11 +205,33 @@ class ShadowData(_Sent):
     latest: tuple[DisagreementData, ...]
 
 
+class CoarseLocationData(_Sent):
+    """Where the car is to about a kilometre: degrees with two decimals. age_s: how old that is."""
+
+    latitude: Annotated[float, Field(ge=-90, le=90)]
+    longitude: Annotated[float, Field(ge=-180, le=180)]
+    age_s: float
+
+
+class PowerData(_Sent):
+    """The module's power. `asleep`: nothing more comes until something wakes the car.
+
+    `ignition` (terminal 15) and `supply_v` (the permanent supply, terminal 30, volts) are null where nobody knows.
+    `given_up`: what is not used while the supply is below its floor.
+    """
+
+    state: PowerState
+    ignition: bool | None
+    supply_v: float | None
+    given_up: tuple[Literal["radio", "hazards"], ...]
+
+
 class StatusData(_Sent):
     """What the car does and how much the daemon sees; retained, the newest counts.
 
     `shadow` is null where no candidate ruleset is configured. `bus_errors` counts what CAN controllers reported since
     the daemon started, as `bus.kind` (bus-off, error-passive, ack, …); a car older than this field leaves it out.
+    `coarse_location` is there only where the driver agreed to it, for a car that falls silent.
     """
 
     schema_version: Literal[1]
@@ -223,6 +252,8 @@ class StatusData(_Sent):
     ruleset: str = ""
     shadow: ShadowData | None = None
     bus_errors: dict[str, Count] = Field(default_factory=dict)
+    power: PowerData | None = None
+    coarse_location: CoarseLocationData | None = None
 
 
 class PresenceData(_Sent):
@@ -230,12 +261,15 @@ class PresenceData(_Sent):
 
     `connection` numbers a car's connections upwards. A car with several brokers is gone when its newest connection
     is: the last will of one before may come after the greeting of the next. null from a car older than this field.
+    `leaving` says why a car goes that says goodbye: it sleeps, parked; its supply is low; its daemon was stopped. null
+    in a last will.
     """
 
     schema_version: Literal[1]
     vehicle: Vehicle
     online: bool
     connection: Count | None = None
+    leaving: Literal["asleep", "low-supply", "stopped"] | None = None
 
 
 class AckData(_Received):

@@ -12,15 +12,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from math import inf
 
-from hardshoulder.edge.mqtt import LONGEST_RETRY_S, SHORTEST_RETRY_S, TROUBLES_LIMIT, Link, LinkError
+from hardshoulder.edge.mqtt import LONGEST_RETRY_S, SHORTEST_RETRY_S, TROUBLES_LIMIT, Leaving, Link, LinkError, Presence
 from hardshoulder.edge.surroundings import Say
 from hardshoulder.settings import MqttSettings
 
 SETUP_RETRY_S = 60.0
 """When a line is set up again that could not be: a certificate may have been put in place."""
-
-Presence = Callable[[bool, int], bytes]
-"""The payload that says whether the car is connected, and by which of its connections."""
 
 
 class Numbers:
@@ -118,6 +115,24 @@ class Brokers:
             return silent_s
         return min(silent_s, self._return_due_s if self._return is None else self._return_ends_s)
 
+    def rest(self, why: Leaving) -> None:
+        """Say goodbye and stay away until `resume`."""
+        if self._return is not None:
+            self._return.abandon()
+            self._return = None
+        if self._link is not None:
+            self._made += self._link.connections
+            self._acks += self._link.take_acks()
+            if self._link.connected:
+                self._link.part(why)
+            else:
+                self._link.abandon()
+        self._link, self._due_s = None, inf
+
+    def resume(self, now_s: float) -> None:
+        """Come back, to the first one first."""
+        self._turn, self._unanswered, self._due_s = 0, 0, now_s
+
     def stop(self, timeout_s: float) -> None:
         """Say goodbye and hang up; after `timeout_s` the broker has to find out by itself."""
         if self._return is not None:
@@ -195,7 +210,7 @@ class Brokers:
             before, self._link = self._link, self._return
             self._made += before.connections
             self._acks += before.take_acks()
-            before.part()
+            before.part(None)
             self._turn, self._return, self._return_turn = self._return_turn, None, 0
             self._note_connected(now_s)
         elif self._return.failures or now_s >= self._return_ends_s:

@@ -7,7 +7,7 @@ is watched already.
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hardshoulder.core.actions import Report
 from hardshoulder.edge.mailbox import Mailbox, StatusReport
@@ -21,6 +21,9 @@ __all__ = ["Clock", "Courier", "Say", "StatusReport"]
 
 ACKNOWLEDGED_LIMIT = 100
 """Acknowledgements that the loop has not taken; it takes them many times a second."""
+
+GOODBYE_S = 1.6
+"""For the broker's word on our goodbye, until `stop` says otherwise."""
 
 FAILURE_WAIT_S = 1.0
 """After an error of the program itself, so that a thread that cannot go on does not spin."""
@@ -43,7 +46,8 @@ class Courier:
         self._failures = 0
         self._turned = threading.Condition()
         self._stopping = threading.Event()
-        self._goodbye_s = 0.0
+        self._goodbye_s = GOODBYE_S
+        self._goodbye = True
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
 
     @property
@@ -64,6 +68,10 @@ class Courier:
         """Hand over a report or the status. Neither blocks nor touches disk or network."""
         self._mailbox.put(mail)
 
+    def rest(self, why: Literal["asleep", "low-supply"] | None) -> None:
+        """Says goodbye to the broker and stays away; None: comes back. Reports are stored all the same."""
+        self._mailbox.rest(why)
+
     def take_acknowledged(self) -> list[str]:
         """The incidents of which the fleet acknowledged an alert since the last call, for the loop's own thread."""
         return [self._acknowledged.popleft() for _ in range(len(self._acknowledged))]
@@ -81,6 +89,12 @@ class Courier:
             self._turned.wait_for(self._is_finished, timeout_s)
         return self.depth() == 0
 
+    def ends(self, *, goodbye: bool = True) -> None:
+        """Begins to stop, and waits for nothing. goodbye: False leaves it to the broker to find out."""
+        self._goodbye = self._goodbye and goodbye
+        self._stopping.set()
+        self._mailbox.wake.set()
+
     def stop(self, timeout_s: float) -> bool:
         """Store what was submitted, tell the broker that the car goes offline, end the thread.
 
@@ -91,8 +105,7 @@ class Courier:
         until_s = time.monotonic() + timeout_s
         # The goodbye gets less than the whole time, so that the files can be closed within it.
         self._goodbye_s = timeout_s * 0.8
-        self._stopping.set()
-        self._mailbox.wake.set()
+        self.ends()
         self._thread.join(max(0.0, until_s - time.monotonic()))
         return not self._thread.is_alive()
 
@@ -116,7 +129,7 @@ class Courier:
             self._mailbox.wake.wait(self._turn(delivery))
             self._mailbox.wake.clear()
         try:
-            delivery.close(self._goodbye_s)
+            delivery.close(self._goodbye_s if self._goodbye else 0.0)
         except Exception as error:
             delivery.fail("The courier did not stop cleanly", error)
 

@@ -16,7 +16,7 @@ from hardshoulder.edge.outbox import INCIDENT_PRIORITY, PendingEvent
 from hardshoulder.edge.resend import ResendSchedule
 from hardshoulder.edge.storage import RETRY_AFTER_S, Storage
 from hardshoulder.edge.surroundings import Clock, Say
-from hardshoulder.events import incident_event, presence_event, status_event
+from hardshoulder.events import Leaving, incident_event, presence_event, status_event
 from hardshoulder.settings import Identity, MqttSettings, StorageSettings
 from hardshoulder.stamps import corrected
 from hardshoulder.wire import WireError, encode, parse_ack, topic
@@ -25,6 +25,8 @@ WINDOW = 256
 """Events looked at in one turn."""
 SHORTEST_WAIT_S = 0.1
 LONGEST_WAIT_S = 60.0
+RESTS_FOR_S = 600.0
+"""How long the thread sleeps while the module does; what is to be done wakes it."""
 CLOCK_LOOK_S = 2.0
 """How often a clock that was not set is looked at while an event waits for it."""
 
@@ -60,6 +62,7 @@ class Delivery:
         self._status_due = False
         self._told_storage_ok = True
         self._last_complaint = ""
+        self._rests: Leaving | None = None
         # What an earlier process of this boot left may wait, too.
         self._to_correct = True
 
@@ -79,6 +82,7 @@ class Delivery:
         self._storage.tend(now_s)
         self._store(now_s)
         self._correct()
+        self._mind_rest(now_s)
         self._tend_link(now_s)
         self._hear()
         sent = self._send(now_s) if self.connected else 0
@@ -137,6 +141,20 @@ class Delivery:
             ahead_s=now_at.timestamp() - self._clock.since_boot_s() if correctable else None,
         )
 
+    def _mind_rest(self, now_s: float) -> None:
+        """The radio is let go and taken up again as the mailbox says."""
+        rests = self._mailbox.rests
+        if rests == self._rests:
+            return
+        if rests is not None and self._rests is None:
+            if self.connected:
+                # The last word says that it sleeps.
+                self._send_status()
+            self._link.rest(rests)
+        elif rests is None:
+            self._link.resume(now_s)
+        self._rests = rests
+
     def _correct(self) -> None:
         """Once the wall clock is set: right stamps for what was stamped before in this boot of the machine."""
         if not self._to_correct or not self._clock.trusted():
@@ -167,9 +185,10 @@ class Delivery:
             self._schedule.reconnected()
             self._status_due = self._status is not None
 
-    def _presence(self, online: bool, connection: int) -> bytes:
+    def _presence(self, online: bool, connection: int, leaving: Leaving | None) -> bytes:
         at = self._clock.wall_time(self._clock.now_s())
-        return encode(presence_event(self._identity.vehicle, online=online, at=at, connection=connection))
+        vehicle = self._identity.vehicle
+        return encode(presence_event(vehicle, online=online, at=at, connection=connection, leaving=leaving))
 
     def _hear(self) -> None:
         for payload in self._link.take_acks():
@@ -223,15 +242,17 @@ class Delivery:
             storage_ok=storage_ok,
             shadow=report.shadow,
             bus_errors=report.bus_errors,
+            power=report.power,
+            place=report.place,
         )
         return encode(event)
 
     def _wait_s(self, now_s: float) -> float:
         """Until the first deadline; what comes from outside wakes the thread anyway."""
-        deadlines_s = [now_s + LONGEST_WAIT_S, self._link.next_due_s(now_s)]
+        deadlines_s = [now_s + (LONGEST_WAIT_S if self._rests is None else RESTS_FOR_S), self._link.next_due_s(now_s)]
         if not self._storage.ok:
             deadlines_s.append(now_s + RETRY_AFTER_S)
-        if self._to_correct:
+        if self._to_correct and self._rests is None:
             deadlines_s.append(now_s + CLOCK_LOOK_S)
         next_due_at_s = self._schedule.next_due_at_s()
         if self.connected and next_due_at_s is not None:

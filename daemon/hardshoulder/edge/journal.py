@@ -126,11 +126,15 @@ class Journal:
             self._waiting = [snapshot]
             self._changed.notify_all()
 
-    def stop(self, timeout_s: float) -> bool:
-        """Writes what is left and ends the thread. False: that took too long."""
+    def ends(self) -> None:
+        """Begins to stop, and waits for nothing."""
         with self._changed:
             self._stopping = True
             self._changed.notify_all()
+
+    def stop(self, timeout_s: float) -> bool:
+        """Writes what is left and ends the thread. False: that took too long."""
+        self.ends()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         return not self._thread.is_alive()

@@ -42,6 +42,12 @@ _WITH_WILL = 4  # MQTT 5, 3.14.2.1: disconnect with will message
 _PACKET_LIMIT_BYTES = ACK_LIMIT_BYTES + 1024
 
 
+Leaving = Literal["asleep", "low-supply", "stopped"]
+"""Why the car says goodbye."""
+Presence = Callable[[bool, int, Leaving | None], bytes]
+"""The payload that says whether the car is connected, by which of its connections, and why it goes."""
+
+
 class LinkError(Exception):
     """The line cannot be set up: a file is missing or a name is no host; the text says which."""
 
@@ -58,14 +64,14 @@ class Link:
         self,
         settings: MqttSettings,
         vehicle: str,
-        presence: Callable[[bool, int], bytes],
+        presence: Presence,
         wake: Callable[[], None],
         say: Say,
         *,
         number: Callable[[], int],
         troubles: deque[str],
     ) -> None:
-        """presence: makes the payload for online (True) or offline, with the connection's number.
+        """presence: makes the payload.
 
         number: draws the next of these. troubles: complaints made to this broker before. Raises LinkError.
         """
@@ -123,7 +129,7 @@ class Link:
         if self.connected:
             info = self._client.publish(
                 self._presence_topic,
-                self._presence(False, self._number),
+                self._presence(False, self._number, "stopped"),
                 qos=1,
                 retain=True,
                 properties=_content_type(),
@@ -135,9 +141,9 @@ class Link:
         else:
             self._client.disconnect()
 
-    def part(self) -> None:
-        """Say goodbye, and wait for nothing: another broker is there already."""
-        gone = self._presence(False, self._number)
+    def part(self, why: Leaving | None) -> None:
+        """Say goodbye, and wait for nothing. why: None for another broker that is there already."""
+        gone = self._presence(False, self._number, why)
         self._client.publish(self._presence_topic, gone, qos=1, retain=True, properties=_content_type())
         self._client.disconnect()
 
@@ -195,7 +201,7 @@ class Link:
         # Made anew for every connection, so that no two wills carry the same event id.
         client.will_set(
             self._presence_topic,
-            self._presence(False, self._number),
+            self._presence(False, self._number, None),
             qos=1,
             retain=True,
             properties=_content_type(will=True),
@@ -214,7 +220,7 @@ class Link:
             self._fail()
             return
         client.subscribe(self._ack_topic, qos=1)
-        here = self._presence(True, self._number)
+        here = self._presence(True, self._number, None)
         client.publish(self._presence_topic, here, qos=1, retain=True, properties=_content_type())
         self._troubles.clear()
         self._gone.clear()

@@ -108,6 +108,7 @@ class CheckInView:
     """One incident with its check-in, as driver's page and operator's list need it.
 
     noticed: the evidence in sentences. hazards, kind, car_state: the words of the wire format.
+    place_age_s, place_within_m: how old the place was when it was said, and how far off it may be; None: nobody knows.
     location: degrees. gaps: sequence numbers that have not arrived.
     ruleset: the rules that opened it; None from a car that does not say.
     recording: what the car calls its raw frames of the incident; None where it keeps none.
@@ -139,3 +140,5 @@ class CheckInView:
     gaps: tuple[int, ...]
     story: tuple[Entry, ...]
     clock: Clock = Clock.SET
+    place_age_s: float | None = None
+    place_within_m: float | None = None

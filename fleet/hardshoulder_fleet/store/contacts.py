@@ -83,6 +83,9 @@ def _hear_presence(row: ContactRow, event: PresenceEvent, kept: bool, now: datet
     if _is_overtaken(row, event, kept):
         return False
     row.connection = event.data.connection
+    if event.data.leaving == "asleep":
+        # It has parked and says good night itself, whatever its last status said.
+        row.moving_kph, row.moving_at = None, None
     before, row.presence_id, row.online = row.online, event.id, event.data.online
     if before is row.online:
         return False
@@ -216,7 +219,8 @@ def _report(row: ContactRow) -> dict[str, object]:
         "hazards": "unknown",
         "hazard_button": "",
         "speed_kph_at_open": row.moving_kph,
-        "location": None,
+        "location": _data(row).get("coarse_location") if row.status is not None else None,
+        "coarse": True,
         "evidence": [],
         "timeline": [],
         "last_heard_at": row.moving_at.isoformat() if row.moving_at is not None else None,

@@ -14,6 +14,8 @@ from hardshoulder_fleet.store.tables import ChangeRow, CheckInRow, DeadlineRow, 
 CLOSED_SHOWN_FOR = timedelta(days=1)
 BOARD_LIMIT = 500
 GAPS_SHOWN = 100
+COARSE_M = 1000.0
+"""What a place is worth that a car tells without an incident: degrees with two decimals."""
 
 
 def find(session: Session, incident_id: str) -> CheckInRow | None:
@@ -76,6 +78,8 @@ def view_of(session: Session, row: CheckInRow) -> CheckInView:
         gaps=_gaps(session, row),
         story=_story(session, row, incident, _late_by(event, incident)),
         clock=_clock(incident),
+        place_age_s=place.age_s if place else None,
+        place_within_m=COARSE_M if place and incident.coarse else place.accuracy_m if place else None,
     )
 
 

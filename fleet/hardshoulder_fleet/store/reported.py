@@ -33,6 +33,8 @@ class Place(_Stored):
 
     latitude: float
     longitude: float
+    age_s: float | None = None
+    accuracy_m: float | None = None
 
 
 class Line(_Stored):
@@ -71,6 +73,7 @@ class Reported(_Stored):
     ruleset: str = ""
     recording: Recording | None = None
     last_heard_at: AwareDatetime | None = None
+    coarse: bool = False
     clock_trusted: bool = True
     clock_corrected_by_s: float | None = None
 
