@@ -32,7 +32,7 @@ from hardshoulder.edge.broadcast import Broadcaster, admitted
 from hardshoulder.edge.clocks import Trust, wall_time
 from hardshoulder.edge.courier import Clock, Courier, StatusReport
 from hardshoulder.edge.descriptors import DescriptorStore
-from hardshoulder.edge.journal import Journal, load
+from hardshoulder.edge.diary import Diary
 from hardshoulder.edge.links import Links
 from hardshoulder.edge.location import Receiver
 from hardshoulder.edge.notice import Cabin
@@ -90,8 +90,8 @@ class Daemon:
         self._courier = self._make_courier(clock)
         self._recorder = self._make_recorder(clock)
         self._receiver = Receiver(settings.location, self._trust, say)
-        self._journal = Journal(settings.storage.folder, say, self._trust)
         self._power = PowerWatch(settings.power, say, time.monotonic())
+        self._diary = Diary(settings.storage.folder, self._courier, say, self._trust)
         self._watchdog = Watchdog()
         self._status_socket = StatusSocket(settings.asked_at, say)
         self._snapshot = self._first_snapshot()
@@ -99,7 +99,6 @@ class Daemon:
         self._lease_until_s = QUIET.lease_until_s
         self._status: ReportStatus | None = None
         self._status_due_s = self._shown_due_s = 0.0
-        self._undated = ""
         self._stop = self._power_fails = False
 
     def _make_links(self) -> Links:
@@ -143,7 +142,7 @@ class Daemon:
         self._say_what_runs()
         if self._courier is not None:
             self._courier.start()
-        self._journal.start()
+        self._diary.start()
         self._status_socket.start()
         self._recorder.start()
         self._receiver.start()
@@ -156,11 +155,10 @@ class Daemon:
 
     def _go_on(self) -> None:
         """With the incident that was open when the daemon ended, if one was."""
-        folder, trust = self._bundle.settings.storage.folder, self._trust
-        kept = load(folder, say, clock_plausible=trust.plausible, clock_trusted=trust())
+        trust = self._trust
+        kept = self._diary.reopen(clock_plausible=trust.plausible, clock_trusted=trust())
         if kept is not None:
             incident = kept.snapshot.incident
-            self._undated = "" if kept.dated else incident.incident_id
             log.warning(
                 "incident=%s was open when the daemon ended; goes on: %s", incident.incident_id, kept.terms.value
             )
@@ -207,6 +205,8 @@ class Daemon:
             self._responder.place(fix)
         if self._status is not None and now_s >= self._status_due_s and not self._power.asleep:
             self._send_status(self._status, now_s)
+            if self._responder.incident is None:
+                self._diary.forget_told()
         self._watchdog.turned(now_s)
         if now_s >= self._shown_due_s:
             self._show(now_s)
@@ -329,17 +329,14 @@ class Daemon:
             "incident=%s sequence=%d kind=%s state=%s hazards=%s",
             incident.incident_id, incident.sequence, incident.kind.value, incident.state.value, incident.hazards.value,
         )  # fmt: skip
+        # Behind the action: what is told has happened.
         recording = self._recorder.follow(incident, action.at_s)
-        if self._courier is not None:
-            dated = incident.incident_id != self._undated
-            self._courier.submit(replace(action, recording=recording, dated=dated))
+        self._diary.tell(replace(action, recording=recording), self._responder.snapshot)
         values = (incident.kind.value, incident.state.value, incident.hazards.value, incident.closed_at_s is None)
         last = LastIncident(incident.incident_id, incident.sequence, *values)
         known, self._shown_due_s = self._snapshot.last_incident, 0.0
         opened = known is None or known.incident_id != last.incident_id
         self._snapshot = replace(self._snapshot, last_incident=last, incidents=self._snapshot.incidents + opened)
-        # Behind the action: what is kept has happened.
-        self._journal.keep(self._responder.snapshot)
 
     def _on_status(self, action: ReportStatus) -> None:
         if self._status is None or (action.state, action.health) != (self._status.state, self._status.health):
@@ -374,12 +371,9 @@ class Daemon:
         """What matters first: the open incident and the alerts. A supply that fails leaves 0.2 s, and no goodbye."""
         within_s = POWER_FAILS_WITHIN_S if self._power_fails else STOP_WITHIN_S
         self._permit.close()
-        self._journal.ends()
-        if self._courier is not None:
-            self._courier.ends(goodbye=not self._power_fails)
-        if not self._journal.stop(within_s):
-            log.error("the journal did not stop within %g s; a restart may have forgotten the last change", within_s)
-        if self._courier is not None and not self._courier.stop(within_s):
+        if not self._diary.stop(within_s):
+            log.error("the journal did not stop within %g s; a restart may not know the last change", within_s)
+        if self._courier is not None and not self._courier.stop(within_s, goodbye=not self._power_fails):
             log.error("the courier did not stop within %g s; what it had stored is sent after the next start", within_s)
         if not self._recorder.stop(RECORDING_WITHIN_S):
             log.error("the recorder did not stop within %g s; the end of its recording is missing", RECORDING_WITHIN_S)

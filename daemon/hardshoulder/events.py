@@ -27,24 +27,22 @@ from hardshoulder.wire import (
     STATUS_TYPE,
     WINDOW_SIGNALS,
     CauseData,
-    CoarseLocationData,
-    DisagreementData,
     EntryData,
     EvidenceData,
     IncidentData,
     IncidentEvent,
     LocationData,
-    PowerData,
     PresenceData,
     PresenceEvent,
     RecordingData,
-    ShadowData,
     StatusData,
     StatusEvent,
     WindowData,
     new_event_id,
+    report_id,
     schema_id,
 )
+from hardshoulder.wire_parts import CoarseLocationData, DisagreementData, PowerData, ShadowData
 
 WallTime = Callable[[float], datetime]
 """Maps a time of the monotonic clock to the wall time of that moment, with a time zone."""
@@ -125,13 +123,12 @@ _DISAGREEMENTS: dict[Verdict, Literal["other-kind", "only-active", "only-candida
 _WITHOUT_SYMBOL = frozenset({Unit.BOOLEAN, Unit.STATE})
 
 
-def incident_event(
-    identity: Identity, report: Report, wall_time: WallTime, *, clock_trusted: bool, event_id: str | None = None
-) -> IncidentEvent:
-    """The event that tells the fleet of an incident. event_id: None makes a new one."""
+def incident_event(identity: Identity, report: Report, wall_time: WallTime, *, clock_trusted: bool) -> IncidentEvent:
+    """The event that tells the fleet of an incident."""
+    incident = report.incident
     return IncidentEvent(
         specversion="1.0",
-        id=event_id or new_event_id(),
+        id=report_id(incident.incident_id, incident.sequence, report.run) if report.run else new_event_id(),
         source=_source(identity),
         type=INCIDENT_TYPE,
         subject=report.incident.incident_id,
@@ -157,10 +154,7 @@ def status_event(
     power: PowerReport | None = None,
     place: Location | None = None,
 ) -> StatusEvent:
-    """The event that tells how the car is. buses: which are up; invalid_frames: counted by reason; bus_errors: what CAN
-    controllers reported, as `bus.kind`. power: the module's own. place: told to a kilometre, and only
-    where the driver agreed; else None.
-    """
+    """How the car is. invalid_frames: by reason; bus_errors: as `bus.kind`; place: None unless the driver agreed."""
     data = StatusData(
         schema_version=1,
         vehicle=identity.vehicle,

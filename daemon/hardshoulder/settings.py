@@ -94,7 +94,8 @@ class RecorderSettings:
 class LocationSettings:
     """A GNSS receiver of the module's own, and what is told of the place without an incident.
 
-    port: its serial port; None: there is none. coarse_in_status: the driver agreed that `status` tells it to a kilometre.
+    port: its serial port; None: there is none. coarse_in_status: the driver agreed that `status` tells the place to a
+    kilometre.
     """
 
     port: str | None = None

@@ -197,6 +197,39 @@ def test_an_engine_with_little_pedal_may_just_bear_its_friction(torque_nm: float
     assert bench.car.no_torque(10.9) is (torque_nm < -40.0 or pedal >= 35.0 or rpm == 0.0)
 
 
+@pytest.mark.parametrize(
+    ("nm", "before", "pedal", "rpm", "kph", "held_back"),
+    [
+        (-80.1, 16.0, 17.0, 1600.0, 50.0, True),
+        (-79.9, 16.0, 17.0, 1600.0, 50.0, False),
+        (-200.0, 16.0, 16.9, 1600.0, 50.0, False),
+        (-200.0, 16.0, 17.0, 0.0, 50.0, False),
+        (-200.0, 16.0, 17.0, 1600.0, 50.2, False),
+        (-200.0, 9.0, 17.0, 1600.0, 50.0, False),
+    ],
+)
+def test_an_engine_that_pushed_with_less_pedal_has_to_push_with_more(
+    nm: float, before: float, pedal: float, rpm: float, kph: float, held_back: bool
+) -> None:
+    bench = Bench(COMBUSTION).say(9.8, speed=50.0, pedal_position=before, engine_speed=rpm, drive_torque=20.0)
+    bench.keep(9.9).say(10.0, drive_torque=nm).say(10.0, speed=kph, pedal_position=pedal)
+    bench.keep(10.8).say(10.8, speed=kph - 0.6)
+    assert bench.car.no_torque(10.8) is held_back
+
+
+@pytest.mark.parametrize("doubt", ["hybrid", "spins", "hole"])
+def test_nothing_is_compared_where_the_engine_is_not_alone_or_the_wheels_spin(doubt: str) -> None:
+    bench = Bench(HYBRID if doubt == "hybrid" else COMBUSTION)
+    bench.say(9.8, speed=50.0, pedal_position=16.0, engine_speed=1600.0, drive_torque=20.0).keep(9.9)
+    if doubt == "hole":
+        bench.car.forget()
+    if doubt == "spins":
+        bench.say(9.95, **(WHEELS_KPH | {"wheel_front_left": 90.0, "wheel_front_right": 90.0}))
+    for tenth in range(10):
+        bench.say(10.0 + tenth / 10, speed=50.0 - tenth, pedal_position=17.0 + tenth / 10, drive_torque=-200.0 - tenth)
+    assert bench.car.no_torque(10.9) is False
+
+
 @pytest.mark.parametrize("hole_s", [0.4, 0.6])
 def test_nobody_knows_what_a_pedal_did_while_it_was_silent(hole_s: float) -> None:
     bench = Bench(COMBUSTION).say(10.0, speed=80.0, pedal_position=0.0).say(10.0, pedal_position=60.0).keep(11.0)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hardshoulder.core.pedal import ANSWERS_WITHIN_S, Foot, WeakestCar
+from hardshoulder.core.pedal import ANSWERS_WITHIN_S, Answered, Foot, WeakestCar
 from hardshoulder.core.plan import CarPlan
 from hardshoulder.core.vocabulary import Vss
 from support.bench import Bench
@@ -17,10 +17,10 @@ PEDAL: CarPlan = plain_car(only=frozenset({Vss.SPEED, Vss.PEDAL_POSITION, Vss.EN
 
 
 def weakest(kph: float, percent: float, cycle_s: float, seconds: float) -> float:
-    """How fast it would be after so long, told so often."""
+    """How fast it would be after so long, told so often; beside a car that never holds its speed."""
     car = WeakestCar()
     for number in range(round(seconds / cycle_s) + 1):
-        car.update(percent, 10.0 + number * cycle_s, kph)
+        car.update(percent, 10.0 + number * cycle_s, kph - 2.5 * (number % 2))
     return reached_kph(car)
 
 
@@ -144,6 +144,91 @@ def test_it_is_faster_when_it_has_been_so_for_a_while() -> None:
     assert slow.is_faster(10.36, 46.0) is False, "and is not now"
     trembling = behind(47.0, 45.0, 44.0, 43.0, 48.0, 43.0, 43.0)
     assert trembling.is_faster(10.74, 43.0) is False
+
+
+def holding(mps_each_s: float, percent: float, seconds: float, cycle_s: float = 0.1) -> WeakestCar:
+    """Beside a car at 20 m/s whose wheels spun up at first and that then gets faster by so much, told so often."""
+    car = WeakestCar()
+    car.update(percent, 9.0, 54.0)
+    car.update(percent, 10.0, 72.0)
+    for number in range(1, round(seconds / cycle_s) + 1):
+        car.update(percent, 10.0 + number * cycle_s, (20.0 + mps_each_s * number * cycle_s) * 3.6)
+    return car
+
+
+@pytest.mark.parametrize(
+    ("mps_each_s", "percent", "seconds", "proven"),
+    [
+        (0.0, 35.0, 3.0, True),
+        (0.0, 35.0, 2.9, False),
+        (0.0, 34.9, 9.0, False),
+        (0.9, 60.0, 3.0, True),
+        (1.2, 60.0, 4.0, False),
+        (-0.1, 60.0, 2.4, False),
+        (-0.1, 60.0, 9.0, False),
+    ],
+)
+def test_a_car_that_holds_its_speed_under_the_pedal_answers_it(
+    mps_each_s: float, percent: float, seconds: float, proven: bool
+) -> None:
+    car = holding(mps_each_s, percent, seconds)
+    kph = (20.0 + mps_each_s * seconds) * 3.6
+    assert (car.faster_kph(kph - 1.0) > 0.0) is proven, "until then the wheels that spun up explain everything"
+
+
+def test_what_follows_is_measured_from_where_the_car_still_held_its_speed() -> None:
+    car = holding(0.0, 60.0, 5.0)
+    assert car.faster_kph(71.0) == pytest.approx(1.0)
+    for number, mps in enumerate((19.9, 19.8, 19.7, 19.6)):
+        car.update(60.0, 15.1 + number / 10, mps * 3.6)
+    # 0.2 m/s of loss are still holding; for the next 0.2 s the car that sets off there rolls, with no answer yet.
+    assert reached_kph(car) / 3.6 == pytest.approx(19.8 - 0.2 * (0.093 * 9.81 + 3.2e-4 * 19.8**2), abs=0.01)
+
+
+def test_it_rises_with_a_car_that_gets_faster_gently() -> None:
+    car = holding(0.9, 60.0, 8.0)
+    assert reached_kph(car) == pytest.approx((20.0 + 0.9 * 8.0) * 3.6)
+
+
+@pytest.mark.parametrize(("eased", "explained"), [(35.0, False), (34.9, True)])
+def test_a_foot_that_eases_explains_a_car_that_gets_slower(eased: float, explained: bool) -> None:
+    car = holding(0.0, 60.0, 4.0)
+    car.update(eased, 14.1, 71.0)
+    car.update(60.0, 14.2, 70.0)
+    assert (car.faster_kph(68.0) == 0.0) is explained
+
+
+# What was answered ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("later", "kph", "asks_more"),
+    [
+        ([16.9], 50.0, False),
+        ([17.0], 50.0, True),
+        ([17.0], 50.1, False),
+        ([17.0], None, False),
+        ([15.9, 17.0], 50.0, False),
+        ([9.9, 17.0], 50.0, False),
+        ([16.0, 20.0], 40.0, True),
+    ],
+)
+def test_more_than_what_was_answered_has_to_be_answered(later: list[float], kph: float | None, asks_more: bool) -> None:
+    answered = Answered()
+    answered.update(16.0, True, 50.0)
+    for percent in later:
+        answered.update(percent, False, kph)
+    assert answered.asks_more(later[-1], kph) is asks_more
+
+
+def test_the_last_push_is_what_counts_and_less_than_a_hill_needs_is_none() -> None:
+    answered = Answered()
+    assert not answered.asks_more(99.0, 50.0), "nothing was answered yet"
+    answered.update(30.0, True, 60.0)
+    answered.update(12.0, True, 50.0)
+    assert answered.asks_more(13.0, 50.0)
+    answered.update(9.9, True, 50.0)
+    assert not answered.asks_more(20.0, 50.0)
 
 
 # The foot -----------------------------------------------------------------------------------

@@ -20,7 +20,7 @@ SNAPSHOT = Snapshot(report("incident-7").incident, overruled=True)
 def written(folder: Path, *snapshots: Snapshot | None) -> Said:
     said = Said()
     for snapshot in snapshots:
-        kept = Journal(folder, said)
+        kept = Journal(folder, said, "run-1")
         kept.start()
         kept.keep(snapshot)
         assert kept.stop(10.0)
@@ -80,7 +80,7 @@ def test_a_whole_line_that_cannot_be_understood_is_said(tmp_path: Path) -> None:
 
 
 def test_another_format_is_passed_over(tmp_path: Path) -> None:
-    (tmp_path / FILE_NAME).write_bytes(journal._line({"format": 2, "snapshot": None}))
+    (tmp_path / FILE_NAME).write_bytes(journal._line({"format": 9, "snapshot": None}))
     said = Said()
     assert loaded(tmp_path, said) is None and said.count("broken at its end") == 1
 
@@ -115,7 +115,7 @@ def test_yesterdays_incident_is_not_gone_on_with(tmp_path: Path) -> None:
 
 def test_a_folder_that_is_not_there_is_said_once_and_taken_when_it_is(tmp_path: Path) -> None:
     said, folder = Said(), tmp_path / "storage"
-    kept = Journal(folder, said)
+    kept = Journal(folder, said, "run-1")
     for _ in range(3):
         kept._write(SNAPSHOT)
     assert said.count("a restart would forget the incident") == 1
@@ -126,7 +126,7 @@ def test_a_folder_that_is_not_there_is_said_once_and_taken_when_it_is(tmp_path: 
 
 
 def test_the_file_is_bounded(tmp_path: Path) -> None:
-    kept = Journal(tmp_path, Said())
+    kept = Journal(tmp_path, Said(), "run-1")
     kept._write(SNAPSHOT)
     line = (tmp_path / FILE_NAME).stat().st_size
     for _ in range(REWRITTEN_OVER_BYTES // line + 10):
@@ -139,7 +139,7 @@ def test_a_process_that_is_killed_has_kept_what_it_kept(tmp_path: Path) -> None:
     script = (
         "import sys, threading\nfrom pathlib import Path\nfrom edge.test_journal import SNAPSHOT, Said\n"
         "from hardshoulder.edge.journal import Journal, load\n"
-        "folder = Path(sys.argv[1])\nkept = Journal(folder, Said())\nkept.start()\nkept.keep(SNAPSHOT)\n"
+        "folder = Path(sys.argv[1])\nkept = Journal(folder, Said(), 'run-1')\nkept.start()\nkept.keep(SNAPSHOT)\n"
         "while load(folder, Said(), clock_plausible=True, clock_trusted=True) is None: threading.Event().wait(0.01)\n"
         "print('kept', flush=True)\nthreading.Event().wait()\n"
     )

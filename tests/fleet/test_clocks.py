@@ -1,5 +1,6 @@
 """Cars that did not know what time it was: their story is in order all the same, and corrected when they correct it."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 from hardshoulder.events import incident_event
@@ -15,13 +16,8 @@ WOKE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 def said_in_1970() -> IncidentEvent:
-    return incident_event(
-        IDENTITY,
-        report(at_s=12.0),
-        lambda at_s: WOKE + timedelta(seconds=at_s),
-        clock_trusted=False,
-        event_id="event-1",
-    )
+    once = replace(report(at_s=12.0), run="run-1")
+    return incident_event(IDENTITY, once, lambda at_s: WOKE + timedelta(seconds=at_s), clock_trusted=False)
 
 
 def test_a_story_from_1970_is_counted_back_from_its_report(desk: Desk) -> None:

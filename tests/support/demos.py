@@ -30,6 +30,7 @@ class DemoProcess:
     """Runs with these arguments; the leader of a group, as a shell starts it. lines: what it has said so far."""
 
     def __init__(self, folder: Path, *arguments: str) -> None:
+        self._folder = folder
         self._mark = f"{_MARK}={uuid.uuid4().hex}"
         name, _, value = self._mark.partition("=")
         # A job in the background of a script has been told to ignore Ctrl-C; somebody at a terminal has not.
@@ -102,8 +103,10 @@ class DemoProcess:
 
     @property
     def told(self) -> str:
-        """All that it has said, errors last."""
-        return "\n".join([*self.lines, *self._errors])
+        """All that it has said, errors last, and what its daemon and car wrote down."""
+        logs = [path for name in ("daemon.log", "car.log") if (path := self._folder / name).exists()]
+        kept = [f"-- {path.name}\n{path.read_text(errors='replace')}" for path in logs]
+        return "\n".join([*self.lines, *self._errors, *kept])
 
     @property
     def errors(self) -> list[str]:

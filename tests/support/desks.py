@@ -39,13 +39,9 @@ def car_says(
 ) -> IncidentEvent:
     """What the car says of its incident; the same id for the same number unless one is given."""
     told = replace(incident(incident_id, sequence), state=state, hazards=hazards)
-    return incident_event(
-        replace(IDENTITY, vehicle=vehicle),
-        replace(report(), incident=told),
-        wall_time,
-        clock_trusted=True,
-        event_id=event_id or f"{incident_id}-{sequence}",
-    )
+    who = replace(IDENTITY, vehicle=vehicle)
+    event = incident_event(who, replace(report(), incident=told), wall_time, clock_trusted=True)
+    return event.model_copy(update={"id": event_id or f"{incident_id}-{sequence}"})
 
 
 def quote(quote_id: str = "quote-1", valid_until: datetime | None = None) -> Quote:

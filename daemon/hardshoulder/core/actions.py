@@ -194,14 +194,15 @@ class Recording:
 class Report:
     """The incident changed: the fleet has to know.
 
-    window: in the first report of an incident alone. recording: left to the edges, and so is dated: False where
-    its times come from another boot and nobody can say what the wall clock was then.
+    window: in the first report of an incident alone. Left to the edges: recording; run, of the daemon that numbered it
+    ("": nobody knows); dated, False where its times come from another boot and nobody knows the wall clock of then.
     """
 
     incident: Incident
     at_s: float
     window: Window | None = None
     recording: Recording | None = None
+    run: str = ""
     dated: bool = True
 
 

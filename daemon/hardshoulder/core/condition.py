@@ -6,16 +6,24 @@ Every answer has three values: yes, no, and None for "nobody knows".
 from collections.abc import Callable
 
 from hardshoulder.core.motion import Motion
-from hardshoulder.core.pedal import RESTARTS_WITHIN_S, Foot, Slackening, Unanswered, WeakestCar
+from hardshoulder.core.pedal import (
+    FRICTION_PERCENT,
+    HILL_PEDAL_PERCENT,
+    RESTARTS_WITHIN_S,
+    Answered,
+    Foot,
+    Slackening,
+    Unanswered,
+    WeakestCar,
+)
 from hardshoulder.core.plan import MessagePlan
 from hardshoulder.core.signals import Senses
 from hardshoulder.core.silence import Silence
 from hardshoulder.core.vocabulary import WHEELS, Propulsion, Vss
 from hardshoulder.core.words import Words
 
-HILL_PEDAL_PERCENT = 10.0
-FRICTION_PERCENT = 35.0
 FRICTION_NM = -40.0
+HELD_BACK_NM = -80.0
 DRIVEN_KPH = 3.6
 _ABOUT_THE_PEDAL = frozenset({Vss.PEDAL_POSITION, Vss.DRIVE_TORQUE, Vss.BRAKE_PRESSED, Vss.SELECTED_GEAR})
 _ABOUT_MOTION = frozenset({Vss.SPEED, Vss.GNSS_SPEED, Vss.SELECTED_GEAR, *WHEELS})
@@ -30,6 +38,7 @@ class Condition(Words):
         self._foot = Foot()
         self._pedal = Unanswered()
         self._torque = Unanswered()
+        self._answered = Answered()
         self._weakest = WeakestCar()
         self._slackens = Slackening()
         self._cut_off = Unanswered()
@@ -60,7 +69,9 @@ class Condition(Words):
         pressed = asked >= self._limits.no_drive_pedal_percent and not self._motion.spins
         asks = asked >= HILL_PEDAL_PERCENT
         self._pedal.update(pressed, at_s, speed_kph)
-        self._torque.update(pressed and self._gives_nothing(asked, at_s), at_s, speed_kph)
+        self._answered.update(asked, self.pushes(at_s), speed_kph)
+        nothing = self._gives_nothing(asked, at_s) if pressed else self._gives_no_more(asked, at_s, speed_kph)
+        self._torque.update(nothing, at_s, speed_kph)
         cut_off = self.senses.truth(Vss.POWER_CONNECTED, at_s) is False
         self._cut_off.update(pressed and cut_off, at_s, speed_kph)
         if pedal is not None:
@@ -80,14 +91,26 @@ class Condition(Words):
         With little pedal a cold engine may just bear its own friction, but it does not hold the car back.
         """
         torque_nm = self.senses.number(Vss.DRIVE_TORQUE, at_s)
-        engine = self.plan.propulsion is Propulsion.COMBUSTION and self.engine_turns(at_s) is True
-        limit_nm = FRICTION_NM if engine and asked < FRICTION_PERCENT else self._limits.no_torque_below_nm
+        limit_nm = (
+            FRICTION_NM
+            if self._engine_drives_alone(at_s) and asked < FRICTION_PERCENT
+            else self._limits.no_torque_below_nm
+        )
         return torque_nm is not None and torque_nm < limit_nm
+
+    def _gives_no_more(self, asked: float, at_s: float, speed_kph: float | None) -> bool:
+        """Whether an engine holds the car back that pushed it before, with less of the pedal."""
+        if self._motion.spins or not self._engine_drives_alone(at_s):
+            return False
+        torque_nm = self.senses.number(Vss.DRIVE_TORQUE, at_s)
+        return torque_nm is not None and torque_nm < HELD_BACK_NM and self._answered.asks_more(asked, speed_kph)
+
+    def _engine_drives_alone(self, at_s: float) -> bool:
+        return self.plan.propulsion is Propulsion.COMBUSTION and self.engine_turns(at_s) is True
 
     def _surely_given(self, asked: float, at_s: float) -> float:
         """How much of the pedal even the weakest drive answers; with little of it an engine may hold the car back."""
-        engine = self.plan.propulsion is Propulsion.COMBUSTION and self.engine_turns(at_s) is True
-        return 0.0 if engine and asked < FRICTION_PERCENT else asked
+        return 0.0 if self._engine_drives_alone(at_s) and asked < FRICTION_PERCENT else asked
 
     def _asked_percent(self, at_s: float) -> float:
         """How far the pedal is down, in a gear in which the car should answer; 0 where the brake explains it all."""
@@ -105,6 +128,7 @@ class Condition(Words):
 
     def _forget_pedal(self) -> None:
         self._foot.forget()
+        self._answered.update(0.0, False, None)
         for unanswered in (self._pedal, self._torque, self._cut_off, self._engine_ignores):
             unanswered.update(False, 0.0, None)
         self._slackens.update(False, 0.0, None)

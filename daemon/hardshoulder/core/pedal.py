@@ -14,6 +14,13 @@ LEAP_TO_THE_FLOOR_PERCENT = 60.0
 LEAP_TO_THE_FLOOR_PERCENT_PER_S = 1200.0
 """A foot that stamps is seen on its way down, where the pedal speaks often enough to show it."""
 
+HILL_PEDAL_PERCENT = 10.0
+"""From here on a pedal asks for more than to roll."""
+
+FRICTION_PERCENT = 35.0
+"""With less of the pedal an engine may hold the car back in a low gear, and so may a motor that recuperates."""
+
+_MORE_PERCENT = 1.0
 _SAME_SPEED_KPH = 0.5
 _PLUNGES_MPS2 = 6.0
 _MARGIN_MPS = 5.0
@@ -27,6 +34,9 @@ _HARDEST_MPS2 = 3.0
 _STEPS_MPS2 = 8.0
 _BEHIND_KPH = 3.0
 _BEHIND_FOR_S = 0.15
+_HOLDS_FOR_S = 3.0
+_HOLDS_MPS = 0.5
+_GENTLY_MPS2 = 1.0
 _KPH_PER_MPS = 3.6
 _STEP_S = 0.1
 
@@ -107,6 +117,31 @@ class Unanswered:
         return self.kph - speed_kph
 
 
+class Answered:
+    """The pedal that was answered with a push: as much of it, and more, has to be answered too while the foot stays.
+
+    Not in a car that has got faster since: then its engine may hold it back with the same pedal.
+    """
+
+    __slots__ = ("_kph", "_percent")
+
+    def __init__(self) -> None:
+        self._percent = self._kph = inf
+
+    def update(self, asked_percent: float, pushes: bool, speed_kph: float | None) -> None:
+        """Takes the pedal, whether the drive pushes, and the car's speed."""
+        if asked_percent < HILL_PEDAL_PERCENT or speed_kph is None:
+            self._percent = inf
+        elif pushes:
+            self._percent, self._kph = asked_percent, speed_kph
+        elif asked_percent < self._percent:
+            self._percent = inf
+
+    def asks_more(self, asked_percent: float, speed_kph: float | None) -> bool:
+        """Whether the foot asks for more than what was answered, and the car is no faster."""
+        return asked_percent >= self._percent + _MORE_PERCENT and speed_kph is not None and speed_kph <= self._kph
+
+
 class Slackening:
     """A car that gets slower under a pressed pedal: since when, and from which speed."""
 
@@ -138,16 +173,29 @@ class WeakestCar:
     A laden small car, 45 kW at the wheels and 1,800 kg, with the shape of a van, on a rise of 8 %: what is slower
     than that is not on a hill. What got slower than any car does without its brakes was braked, or its wheels grip
     again; what got faster first was driven, or its wheels spun; what steps as no car does was said by a sensor that
-    trembles, or hung. Each explains all that follows while the pedal is down.
+    trembles, or hung. Each explains all that follows while the pedal is down, until the car has held its speed under
+    the pedal, or got faster gently, for a while: then it answers, and what follows is measured from there, for as
+    long as the pedal surely asks for drive.
     """
 
-    __slots__ = ("_asked_s", "_at_s", "_behind_s", "_explained", "_from_mps", "_last_mps", "_mps")
+    __slots__ = (
+        "_asked_s",
+        "_at_s",
+        "_behind_s",
+        "_explained",
+        "_from_mps",
+        "_held_mps",
+        "_held_s",
+        "_last_mps",
+        "_mps",
+        "_proven",
+    )
 
     def __init__(self) -> None:
         self._asked_s: float | None = None
         self._at_s = 0.0
-        self._mps = self._from_mps = self._last_mps = 0.0
-        self._explained = False
+        self._mps = self._from_mps = self._last_mps = self._held_mps = self._held_s = 0.0
+        self._explained = self._proven = False
         self._behind_s: float | None = None
 
     def update(self, asked_percent: float | None, at_s: float, speed_kph: float | None) -> None:
@@ -155,17 +203,38 @@ class WeakestCar:
         if asked_percent is None or speed_kph is None:
             self._asked_s = None
         elif self._asked_s is None:
-            self._asked_s, self._explained = at_s, False
-            self._mps = self._from_mps = self._last_mps = speed_kph / _KPH_PER_MPS
+            self._begin(at_s, speed_kph / _KPH_PER_MPS, proven=False)
         else:
-            answered = at_s >= self._asked_s + ANSWERS_WITHIN_S
-            self._drive(_WEAKEST_W_PER_KG * asked_percent / 100.0 if answered else 0.0, at_s - self._at_s)
-            mps = speed_kph / _KPH_PER_MPS
-            rose, steps = mps > self._from_mps + _CRAWL_MPS, self._steps(mps, at_s)
-            self._explained = self._explained or rose or steps or self._plunges(mps, at_s)
-            self._last_mps = mps
+            self._go_on(asked_percent, at_s, speed_kph / _KPH_PER_MPS)
         self._at_s = at_s
         self._note_behind(speed_kph, at_s)
+
+    def _begin(self, at_s: float, mps: float, *, proven: bool) -> None:
+        """It sets off beside the car. proven: the car has answered the pedal before."""
+        self._asked_s, self._explained, self._proven = at_s, False, proven
+        self._mps = self._from_mps = self._last_mps = mps
+        if not proven:
+            self._held_mps, self._held_s = mps, at_s
+
+    def _go_on(self, asked_percent: float, at_s: float, mps: float) -> None:
+        assert self._asked_s is not None, "asked before"
+        answered = at_s >= self._asked_s + ANSWERS_WITHIN_S
+        self._drive(_WEAKEST_W_PER_KG * asked_percent / 100.0 if answered else 0.0, at_s - self._at_s)
+        rose, steps = mps > self._from_mps + _CRAWL_MPS, self._steps(mps, at_s)
+        eased = self._proven and asked_percent < FRICTION_PERCENT
+        self._explained = self._explained or rose or steps or eased or self._plunges(mps, at_s)
+        self._last_mps = mps
+        if self._holds(asked_percent, mps, at_s):
+            self._begin(at_s, mps, proven=True)
+
+    def _holds(self, asked_percent: float, mps: float, at_s: float) -> bool:
+        """Whether the pedal has kept the car going for a while; a wheel that spins gets faster less gently."""
+        gained_mps = mps - self._held_mps
+        if asked_percent < FRICTION_PERCENT or abs(gained_mps) > _HOLDS_MPS:
+            self._held_mps, self._held_s = mps, at_s
+        else:
+            self._held_mps += max(0.0, min(gained_mps, _GENTLY_MPS2 * (at_s - self._at_s)))
+        return at_s >= self._held_s + _HOLDS_FOR_S and gained_mps >= -_HOLDS_MPS / 2.0
 
     def _note_behind(self, speed_kph: float | None, at_s: float) -> None:
         if speed_kph is None or self.faster_kph(speed_kph) < _BEHIND_KPH:

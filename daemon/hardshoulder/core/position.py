@@ -1,7 +1,7 @@
-"""Where the car is: the better of what its bus says and what a receiver of our own says, and in a tunnel the last of both.
+"""Where the car is: the better of what its bus and a receiver of our own say, and in a tunnel the last of both.
 
-A receiver says how good its word is and the bus seldom does, so the receiver counts while it is fresh; then the bus, while
-that is; then the younger of the two, however old it is, with its age.
+A receiver says how good its word is and the bus seldom does, so the receiver counts while it is fresh; then the bus,
+while that is; then the younger of the two, however old it is, with its age.
 """
 
 from dataclasses import dataclass, replace
@@ -51,7 +51,12 @@ class Whereabouts:
             return by_bus
         fix = self._fix
         ours = Location(
-            fix.latitude, fix.longitude, fix.heading, max(0.0, now_s - fix.at_s), accuracy_m=fix.accuracy_m, source="gnss"
+            fix.latitude,
+            fix.longitude,
+            fix.heading,
+            max(0.0, now_s - fix.at_s),
+            accuracy_m=fix.accuracy_m,
+            source="gnss",
         )
         if by_bus is None or ours.age_s <= FRESH_S:
             return ours

@@ -22,9 +22,6 @@ __all__ = ["Clock", "Courier", "Say", "StatusReport"]
 ACKNOWLEDGED_LIMIT = 100
 """Acknowledgements that the loop has not taken; it takes them many times a second."""
 
-GOODBYE_S = 1.6
-"""For the broker's word on our goodbye, until `stop` says otherwise."""
-
 FAILURE_WAIT_S = 1.0
 """After an error of the program itself, so that a thread that cannot go on does not spin."""
 
@@ -46,8 +43,7 @@ class Courier:
         self._failures = 0
         self._turned = threading.Condition()
         self._stopping = threading.Event()
-        self._goodbye_s = GOODBYE_S
-        self._goodbye = True
+        self._goodbye_s = 0.0
         self._thread = threading.Thread(target=self._run, name="courier", daemon=True)
 
     @property
@@ -89,14 +85,10 @@ class Courier:
             self._turned.wait_for(self._is_finished, timeout_s)
         return self.depth() == 0
 
-    def ends(self, *, goodbye: bool = True) -> None:
-        """Begins to stop, and waits for nothing. goodbye: False leaves it to the broker to find out."""
-        self._goodbye = self._goodbye and goodbye
-        self._stopping.set()
-        self._mailbox.wake.set()
-
-    def stop(self, timeout_s: float) -> bool:
+    def stop(self, timeout_s: float, *, goodbye: bool = True) -> bool:
         """Store what was submitted, tell the broker that the car goes offline, end the thread.
+
+        goodbye: False leaves it to the broker to find out, because there is no time.
 
         False: that took too long, and the thread was left behind.
         """
@@ -104,8 +96,9 @@ class Courier:
             return True
         until_s = time.monotonic() + timeout_s
         # The goodbye gets less than the whole time, so that the files can be closed within it.
-        self._goodbye_s = timeout_s * 0.8
-        self.ends()
+        self._goodbye_s = timeout_s * 0.8 if goodbye else 0.0
+        self._stopping.set()
+        self._mailbox.wake.set()
         self._thread.join(max(0.0, until_s - time.monotonic()))
         return not self._thread.is_alive()
 
@@ -129,7 +122,7 @@ class Courier:
             self._mailbox.wake.wait(self._turn(delivery))
             self._mailbox.wake.clear()
         try:
-            delivery.close(self._goodbye_s if self._goodbye else 0.0)
+            delivery.close(self._goodbye_s)
         except Exception as error:
             delivery.fail("The courier did not stop cleanly", error)
 

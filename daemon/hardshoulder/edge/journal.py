@@ -1,9 +1,13 @@
-"""The open incident on disk, written behind the action: what the next start of the daemon goes on with.
+"""The incident on disk, written behind the action: what the next start of the daemon goes on with.
 
 One line for each change, appended and flushed to the disk by a thread of its own, so that the loop waits for nothing:
 
     <SHA-256 of the rest, 64 hex digits>
-    {"format": 1, "boot": …, "wall_s": …, "trusted": …, "at_s": …, "snapshot": {…} or null}
+    {"format": 2, "run": …, "boot": …, "wall_s": …, "trusted": …, "at_s": …, "snapshot": {…} or null}
+
+A report goes out once it is kept here: then no later start gives its number to another one, and what a start finds
+here it tells again, under the same id, in case that nothing but this line was written. A closed incident is kept until
+the fleet has it all. Format 1 had no run, and kept no closed incident.
 
 The last whole line counts. A line that was torn by a power cut, or is of another format, is said and passed over.
 """
@@ -23,20 +27,22 @@ from hardshoulder.edge.clocks import boot_id
 from hardshoulder.edge.surroundings import Say
 from hardshoulder.plan_cache import decode, encode
 
-FORMAT = 1
+FORMAT = 2
+_READABLE = (1, FORMAT)
 FILE_NAME = "incident.journal"
 REWRITTEN_OVER_BYTES = 256 * 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A snapshot in the clock of this start, and the terms on which it goes on.
+    """A snapshot in the clock of this start, the terms on which it goes on, and the run of the daemon that kept it.
 
     dated: False where its times come from another boot and one of the two had a wall clock that nobody had set.
     """
 
     snapshot: Snapshot
     terms: Terms
+    run: str
     dated: bool
 
 
@@ -51,7 +57,7 @@ def _parse(line: bytes) -> dict[str, Any]:
     if hashlib.sha256(text).hexdigest().encode() != digest:
         raise ValueError("torn")
     body: dict[str, Any] = json.loads(text)
-    if body["format"] != FORMAT:
+    if body["format"] not in _READABLE:
         raise ValueError("another format")
     return body
 
@@ -78,7 +84,7 @@ def _last(path: Path, say: Say) -> dict[str, Any] | None:
 
 
 def load(folder: Path, say: Say, *, clock_plausible: bool, clock_trusted: bool) -> Kept | None:
-    """The incident that was open when the daemon ended; None: none was, or it cannot be read.
+    """The incident that was kept last, open or closed; None: the fleet has all of it, or it cannot be read.
 
     clock_plausible: the wall clock says a time that can be, which decides on which terms an incident goes on: a module
     that fell in the middle of one is back long before a network has set its clock.
@@ -93,25 +99,28 @@ def load(folder: Path, say: Say, *, clock_plausible: bool, clock_trusted: bool) 
         away_s = time.time() - float(body["wall_s"])
         ago_s = time.monotonic() - float(body["at_s"]) if same_boot else away_s
         moved_s = 0.0 if same_boot else time.monotonic() - away_s - float(body["at_s"])
+        run = str(body.get("run", ""))
     except (ValueError, KeyError, TypeError, AttributeError) as error:
         why = type(error).__name__
         say("error", f"{path}: cannot be understood ({why}); an incident that was open is not continued")
         return None
     age_s = ago_s if same_boot or clock_plausible else None
     dated = same_boot or (clock_trusted and body.get("trusted", True) is True)
-    return Kept(shifted(snapshot, moved_s), terms(age_s, same_boot=same_boot), dated)
+    return Kept(shifted(snapshot, moved_s), terms(age_s, same_boot=same_boot), run, dated)
 
 
 class Journal:
-    """Writes what is kept. `keep` returns at once; only the newest counts, so nothing piles up."""
+    """Writes what is kept. `keep` returns at once; only the newest counts, so nothing piles up. run: of the daemon."""
 
-    def __init__(self, folder: Path, say: Say, trusted: Callable[[], bool] = lambda: True) -> None:
+    def __init__(self, folder: Path, say: Say, run: str, trusted: Callable[[], bool] = lambda: True) -> None:
         """trusted: whether the wall clock has been set."""
         self._trusted = trusted
         self._path = folder / FILE_NAME
-        self._say = say
+        self._say, self._run_id = say, run
         self._changed = threading.Condition()
         self._waiting: list[Snapshot | None] = []
+        self._behind: list[Callable[[], None]] = []
+        self._writing = False
         self._stopping = False
         self._complaint = ""
         self._thread = threading.Thread(target=self._run, name="journal", daemon=True)
@@ -120,21 +129,24 @@ class Journal:
         """Starts the thread."""
         self._thread.start()
 
-    def keep(self, snapshot: Snapshot | None) -> None:
-        """The incident as it stands; None: none is open any more."""
+    @property
+    def idle(self) -> bool:
+        """Whether all is written, and all that waited for it is done."""
+        with self._changed:
+            return not (self._waiting or self._writing)
+
+    def keep(self, snapshot: Snapshot | None, behind: Callable[[], None] = lambda: None) -> None:
+        """The incident as it stands; None: the fleet has it all. behind: done when it is written, or cannot be."""
         with self._changed:
             self._waiting = [snapshot]
-            self._changed.notify_all()
-
-    def ends(self) -> None:
-        """Begins to stop, and waits for nothing."""
-        with self._changed:
-            self._stopping = True
+            self._behind.append(behind)
             self._changed.notify_all()
 
     def stop(self, timeout_s: float) -> bool:
         """Writes what is left and ends the thread. False: that took too long."""
-        self.ends()
+        with self._changed:
+            self._stopping = True
+            self._changed.notify_all()
         if self._thread.is_alive():
             self._thread.join(timeout_s)
         return not self._thread.is_alive()
@@ -145,12 +157,19 @@ class Journal:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
                 if not self._waiting:
                     return
-                snapshot = self._waiting.pop()
+                snapshot, behind = self._waiting.pop(), tuple(self._behind)
+                self._behind.clear()
+                self._writing = True
             self._write(snapshot)
+            for each in behind:
+                each()
+            with self._changed:
+                self._writing = False
 
     def _write(self, snapshot: Snapshot | None) -> None:
         body = {
             "format": FORMAT,
+            "run": self._run_id,
             "boot": boot_id(),
             "trusted": self._trusted(),
             "wall_s": time.time(),

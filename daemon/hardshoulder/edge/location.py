@@ -62,6 +62,7 @@ class Receiver:
 
     def _run(self) -> None:
         import serial  # by the thread: the car is watched first
+
         from hardshoulder.edge.nmea import Sentences
 
         while not self._stopping.is_set():
@@ -70,7 +71,7 @@ class Receiver:
                 with serial.Serial(self._settings.port, self._settings.baud, timeout=READ_WITHIN_S) as port:
                     self._listen(port, Sentences(TRUSTED_FROM))
             except (OSError, ValueError, TypeError) as error:
-                # pyserial's own exception is an OSError; TypeError is what it raises for a port that is closed under it.
+                # pyserial's own exception is an OSError; a port that is closed under it raises TypeError.
                 why = os.strerror(error.errno) if isinstance(error, OSError) and error.errno else str(error)
                 self._complain(f"the receiver at {self._settings.port} cannot be read: {why}; trying again")
             self._stopping.wait(RETRY_AFTER_S)

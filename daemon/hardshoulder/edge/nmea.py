@@ -1,7 +1,7 @@
 """Sentences of a GNSS receiver (NMEA 0183) as fixes: GGA and GSA say how good a fix is, RMC what it is and when.
 
-Whatever comes from the line is untrusted: a sentence with a wrong checksum, half of one, a fix that is none or a date of
-1980 costs itself and nothing else. pynmea2 takes them apart.
+Whatever comes from the line is untrusted: a sentence with a wrong checksum, half of one, a fix that is none or a date
+of 1980 costs itself and nothing else. pynmea2 takes them apart.
 """
 
 from dataclasses import dataclass
@@ -28,7 +28,7 @@ _NO_FIX, _BY_HAND, _SIMULATED = 0, 7, 8  # GGA's quality indicator
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """What a sentence told. utc: the receiver's time with the date; None where it does not say, or says one before 2026."""
+    """What a sentence told. utc: the receiver's date and time; None where it says none that can be."""
 
     fix: Fix
     utc: datetime | None
@@ -41,7 +41,7 @@ class Sentences:
     """
 
     def __init__(self, earliest: datetime) -> None:
-        """earliest: no time before it is believed. A receiver that lost its week counts from 1980 or 1024 weeks back."""
+        """earliest: no time before it is believed. A receiver that lost its week says 1980, or 1024 weeks ago."""
         self.refused = 0
         self._earliest = earliest
         self._rest = b""

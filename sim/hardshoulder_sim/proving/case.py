@@ -10,7 +10,7 @@ from hardshoulder_sim.proving.cars import CarKind
 from hardshoulder_sim.proving.variants import Variant, plan_of
 from hardshoulder_sim.scenarios import Run
 
-GENERATOR_VERSION = "2"
+GENERATOR_VERSION = "3"
 """Changes whenever a seed no longer makes the same cases."""
 
 _NAME = re.compile(r"(\d{1,18})\.(fault|drive|recording|alike)\.(\d{1,9})(?:\.([a-z0-9-]+))?")

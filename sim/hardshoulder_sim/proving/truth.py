@@ -12,11 +12,12 @@ drive from a healthy one. A message tells it
   such a moment, or where a mapped signal says that it did not;
 - by what does not follow: the pedal asks for a push that a healthy drive would give, and for longer than a
   healthy drive ever takes (a gear change, a restart) none has come; where no torque is mapped, the car must be
-  `SLOWER_KPH` slower than the weakest road car would be after so much pedal on the steepest road there is;
+  `SLOWER_KPH` slower than the weakest road car would be after so much pedal on the steepest road there is.
+  That car never gets faster than this one was when the pedal was pressed: a speed limiter lets no car do so;
 - by its absence: it was due and did not come, while another node still speaks.
 
-It tells it only if the car stays above the alert speed for `SHOWS_FOR_S` more: brown-outs and garbled frames say the
-same for as long. An airbag needs no such time.
+It tells it only if the car stays above the alert speed for `SHOWS_FOR_S` more, and a pedal that asks stays down for as
+long: brown-outs and garbled frames say the same meanwhile. An airbag needs no such time.
 """
 
 from collections.abc import Mapping
@@ -49,6 +50,11 @@ SURELY_ANSWERED = 0.35
 """With less of the pedal some engine of some car holds it back in a low gear, and nothing is wrong."""
 
 SHOWS_FOR_S = 0.5
+LETS_GO = 0.1
+"""A pedal that is up again."""
+
+NO_TORQUE, NO_SPEED = "pedal without torque", "pedal without speed"
+_QUESTIONS = frozenset({NO_TORQUE, NO_SPEED})
 
 COLLAPSED_V = 9.0
 CONFIRMED_WITHIN_S = 1.0
@@ -101,7 +107,7 @@ class Witness:
         self.shown_by = ""
         self.speed_kph: float | None = None
         self._asked_s: float | None = None
-        self._least_mps = self._noted_s = 0.0
+        self._least_mps = self._asked_mps = self._noted_s = 0.0
         self._missed: tuple[float, str, float] | None = None
         self._candidate: tuple[float, str, float] | None = None
 
@@ -197,25 +203,33 @@ class Witness:
         """Since when the pedal asks, and how slow the weakest car could have become meanwhile."""
         vehicle, pedal = journey.vehicle, journey.driver.pedal
         asked_nm = asked_n(self._vehicle, vehicle, pedal) * self._vehicle.wheel_radius_m
+        if pedal < LETS_GO or journey.driver.brake > 0.0:
+            self._take_back()
         if asked_nm < ASKS_NM or journey.driver.brake > 0.0:
             self._asked_s = None
         elif self._asked_s is None:
-            self._asked_s, self._least_mps = at_s, vehicle.speed_mps
+            self._asked_s, self._least_mps, self._asked_mps = at_s, vehicle.speed_mps, vehicle.speed_mps
         else:
             answered = at_s >= self._asked_s + self._answer_s
             surely = pedal if answered and (self._motor or pedal >= SURELY_ANSWERED) else 0.0
             push_mps2 = surely * WEAKEST_W_PER_KG / max(self._least_mps, 1.0)
             against_mps2 = (WORST_ROLLING + STEEPEST) * GRAVITY_MPS2 + WORST_DRAG_PER_M * self._least_mps**2
-            self._least_mps += (push_mps2 - against_mps2) * (at_s - self._noted_s)
+            least_mps = self._least_mps + (push_mps2 - against_mps2) * (at_s - self._noted_s)
+            self._least_mps = min(self._asked_mps, least_mps)
         self._noted_s = at_s
+
+    def _take_back(self) -> None:
+        """A question that was not asked for long enough: the foot is off."""
+        if self._candidate is not None and self._candidate[1] in _QUESTIONS:
+            self._candidate = None
 
     def _unanswered(self, signals: frozenset[Vss], journey: Journey, at_s: float) -> str:
         """The pedal's question to which no answer came."""
         if self._asked_s is None or at_s < self._asked_s + self._answer_s or Vss.PEDAL_POSITION not in self._known:
             return ""
         if Vss.DRIVE_TORQUE in signals and journey.vehicle.drive_nm <= NO_PUSH_NM:
-            return "pedal without torque"
+            return NO_TORQUE
         if Vss.SPEED in signals and Vss.DRIVE_TORQUE not in self._known:
             missing_kph = (self._least_mps - journey.vehicle.speed_mps) * 3.6
-            return "pedal without speed" if missing_kph >= SLOWER_KPH else ""
+            return NO_SPEED if missing_kph >= SLOWER_KPH else ""
         return ""

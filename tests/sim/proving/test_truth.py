@@ -163,6 +163,40 @@ def test_a_sign_counts_only_while_the_car_stays_fast() -> None:
         assert witness.shown_s == (1.0 if shows else None)
 
 
+def asking(shutdown: Shutdown, variant: Variant, car: CarKind) -> tuple[Witness, Journey]:
+    """A witness who has heard nothing, and a car whose drive was lost just now, in its gear."""
+    case = case_of(shutdown, variant, car)
+    journey = next(each for each in journeys(case, case.duration_s) if not each.vehicle.powered)
+    return Witness(case.car, case.plan, case.run.vehicle, 0.0), journey
+
+
+def pressing(journey: Journey, pedal: float, speed_mps: float) -> Journey:
+    vehicle = replace(journey.vehicle, speed_mps=speed_mps, drive_nm=-50.0)
+    return replace(journey, vehicle=vehicle, driver=replace(journey.driver, pedal=pedal, brake=0.0))
+
+
+@pytest.mark.parametrize(("lets_go_after_s", "shows"), [(0.44, False), (0.54, True)])
+def test_a_question_counts_when_it_was_asked_for_long_enough(lets_go_after_s: float, shows: bool) -> None:
+    witness, journey = asking(Shutdown.FUEL_IN_GEAR, Variant.WHOLE, CarKind.MANUAL)
+    asked_s = 10.0
+    for hundredth in range(0, 300, 2):
+        at_s = asked_s + hundredth / 100
+        down = at_s < asked_s + ANSWER_S[CarKind.MANUAL] + lets_go_after_s
+        witness.said("PCM_Drive", at_s, pressing(journey, 0.5 if down else 0.0, 20.0))
+    assert witness.shown_by == ("pedal without torque" if shows else "")
+
+
+@pytest.mark.parametrize(("later_mps", "shows"), [(7.0, False), (5.0, True)])
+def test_no_car_has_to_get_faster_under_its_pedal(later_mps: float, shows: bool) -> None:
+    """The weakest car would: half its power is more than the steepest road takes at 7 m/s."""
+    witness, journey = asking(Shutdown.INVERTER, Variant.LEAN, CarKind.ELECTRIC)
+    for tenth in range(60):
+        mps = max(later_mps, 7.0 - tenth / 10)
+        for name in ("PCM_Drive", "ESC_Speed"):
+            witness.said(name, 10.0 + tenth / 10, pressing(journey, 0.5, mps))
+    assert witness.shown_by == ("pedal without speed" if shows else "")
+
+
 @pytest.mark.slow
 def test_a_tenth_of_the_combustion_faults_shows_by_the_pedal_alone() -> None:
     burning = [case for case in cases() if case.car.burns][:40]
