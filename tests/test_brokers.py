@@ -16,7 +16,7 @@ from hardshoulder.settings import BrokerAddress, MqttSettings
 from hardshoulder_sim.processes import Broker, wait_until
 from support.car import Said, running
 from support.fleet import Fleet
-from support.incidents import report
+from support.incidents import report, status_report
 
 pytestmark = pytest.mark.slow
 
@@ -162,6 +162,23 @@ def test_the_last_will_of_a_line_that_was_left_names_its_own_connection(
         [(_, newest)] = presences(fleet.at[1])
         assert presences(fleet.at[0])[-1][1] < newest
         assert courier.drain(20.0)
+
+
+def test_a_car_that_rests_says_so_once_and_comes_back(tmp_path: Path, folder: Path, stage: ExitStack) -> None:
+    """Its goodbye is no broken line: the broker must not speak the will after it."""
+    broker = stage.enter_context(Broker(tmp_path))
+    fleet = stage.enter_context(Fleet(broker.port, acknowledge=True))
+    with running(settings(broker.port), folder) as courier:
+        wait_until(lambda: bool(presences(fleet)), "it is there")
+        courier.submit(status_report())
+        courier.rest("asleep")
+        wait_until(lambda: not presences(fleet)[-1][0], "it has gone")
+        courier.submit(report())
+        courier.rest(None)
+        assert courier.drain(20.0), "what was reported meanwhile was kept"
+        wait_until(lambda: presences(fleet)[-1][0], "it is back")
+    said = [(told["online"], told["leaving"]) for told in fleet.told("presence")]
+    assert said == [(True, None), (False, "asleep"), (True, None), (False, "stopped")]
 
 
 def test_trying_is_bounded(folder: Path) -> None:

@@ -84,7 +84,9 @@ class Link:
         self._troubles = troubles
         self._next_number, self._number = number, 0
         self._unconfirmed: deque[tuple[float, MQTTMessageInfo]] = deque()
-        self._confirmed_s = 0.0
+        self._confirmed_s, self._confirmed = 0.0, 0
+        self._parting = 0
+        """The message that is our goodbye; message ids begin with 1."""
         self._gone = threading.Event()
         self._told = False
         self._encrypted = self._certified = False
@@ -144,8 +146,11 @@ class Link:
     def part(self, why: Leaving | None) -> None:
         """Say goodbye, and wait for nothing. why: None for another broker that is there already."""
         gone = self._presence(False, self._number, why)
-        self._client.publish(self._presence_topic, gone, qos=1, retain=True, properties=_content_type())
-        self._client.disconnect()
+        info = self._client.publish(self._presence_topic, gone, qos=1, retain=True, properties=_content_type())
+        # A socket that is closed with a confirmation unread is reset, and the broker takes it for a line that broke.
+        self._parting = info.mid
+        if self._confirmed == info.mid or info.rc != MQTT_ERR_SUCCESS:
+            self._client.disconnect()
 
     def abandon(self) -> None:
         """Hang up without a word, which lets the broker speak the last will, and wait for nothing."""
@@ -237,7 +242,7 @@ class Link:
 
     def _on_disconnect(
         self,
-        _client: Client,
+        client: Client,
         _userdata: object,
         flags: DisconnectFlags,
         reason: ReasonCode,
@@ -250,6 +255,8 @@ class Link:
         elif reason.is_failure and not self._told:
             self._complain(f"The broker {self._broker} hangs up before it has answered.")
         self.connected = False
+        if self._parting:
+            client.disconnect()  # It does not come back.
         self._gone.set()
         self._fail()
 
@@ -273,9 +280,11 @@ class Link:
         self._wake()
 
     def _on_publish(
-        self, _client: Client, _userdata: object, _mid: int, reason: ReasonCode, _properties: Properties | None
+        self, client: Client, _userdata: object, mid: int, reason: ReasonCode, _properties: Properties | None
     ) -> None:
-        self._confirmed_s = time.monotonic()
+        self._confirmed_s, self._confirmed = time.monotonic(), mid
+        if mid == self._parting:
+            client.disconnect()
         if reason.is_failure:
             whose = "; mqtt.cert_file has to carry the car's own name" if self._certified else ""
             self._complain(f"The broker {self._broker} refuses a message: {reason}{whose}.")
