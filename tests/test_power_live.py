@@ -77,6 +77,7 @@ def test_what_matters_is_on_the_disk_soon_after_the_word(by: signal.Signals, sta
     car = stage.enter_context(LiveCar(tmp_path / "can0", "electric"))
     daemon = stage.enter_context(DaemonProcess(config(tmp_path, broker.port)))
     wait_until(lambda: "state=driving" in daemon.log(), "the car is known to drive")
+    wait_until(lambda: "cannot be reached" in daemon.log(), "the broker is missed")
     car.lose_drive()
     wait_until(lambda: "hazards=confirmed" in daemon.log(), "an incident is open")
     reported = daemon.log().count(" sequence=")
@@ -91,7 +92,7 @@ def test_what_matters_is_on_the_disk_soon_after_the_word(by: signal.Signals, sta
     kept = load(tmp_path / "storage", Said(), clock_plausible=True, clock_trusted=True)
     assert kept is not None and kept.terms is Terms.AT_ONCE
     assert kept.snapshot.incident.hazards is HazardState.CONFIRMED
-    # 200 ms on a quiet machine (docs/SERVICE.md); tests share theirs.
+    # Tests share their machine, so this is no measurement of the 200 ms.
     assert took_s < 5.0
     assert "did not stop within" not in daemon.log() or by is signal.SIGPWR
 
