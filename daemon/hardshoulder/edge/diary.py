@@ -14,6 +14,7 @@ from hardshoulder.core.actions import Report
 from hardshoulder.core.resume import Snapshot
 from hardshoulder.edge.courier import Courier
 from hardshoulder.edge.journal import Journal, Kept, load
+from hardshoulder.edge.last_word import LastWord, place
 from hardshoulder.edge.surroundings import Say
 
 
@@ -26,8 +27,9 @@ class Diary:
         """trusted: whether the wall clock has been set."""
         self._folder, self._courier, self._say = folder, courier, say
         self._run = os.urandom(8).hex()
-        self._journal = Journal(folder, say, self._run, trusted)
         self._undated = ""
+        self._word = LastWord(place(folder))
+        self._journal = Journal(folder, say, self._run, self._word, trusted=trusted)
         self._told_all = True
 
     def start(self) -> None:
@@ -36,7 +38,9 @@ class Diary:
 
     def reopen(self, *, clock_plausible: bool, clock_trusted: bool) -> Kept | None:
         """The incident that was open when the daemon ended. The last report that was kept is told again."""
-        kept = load(self._folder, self._say, clock_plausible=clock_plausible, clock_trusted=clock_trusted)
+        kept = load(
+            self._folder, self._say, clock_plausible=clock_plausible, clock_trusted=clock_trusted, word=self._word
+        )
         if kept is None:
             return None
         incident, self._told_all = kept.snapshot.incident, False
