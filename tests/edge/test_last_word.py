@@ -27,7 +27,8 @@ def test_an_incident_that_is_over_leaves_no_word_behind(tmp_path: Path) -> None:
     kept = Journal(tmp_path, Said(), "run", word)
     kept.keep(OPEN)
     kept.keep(None)
-    assert load(tmp_path, Said(), clock_plausible=True, clock_trusted=True, word=word) is None, "even before the file says so"
+    # Even before the file says so.
+    assert load(tmp_path, Said(), clock_plausible=True, clock_trusted=True, word=word) is None
     kept.start()
     assert kept.stop(10.0)
     assert not (tmp_path / "word").exists()
