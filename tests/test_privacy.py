@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 from hardshoulder import wire
-from hardshoulder.core.actions import Report, State
+from hardshoulder.config import LocationKeys
+from hardshoulder.core.actions import Location, Report, State
 from hardshoulder.core.vocabulary import Vss
 from hardshoulder.events import incident_event, presence_event, status_event
 from support.driven import DEAD, Driven
@@ -65,16 +66,35 @@ def test_the_place_leaves_the_car_for_an_incident_alone() -> None:
         outbox_depth=0,
         storage_ok=True,
     )
+    assert data_of(told_always)["coarse_location"] is None
     for event in (told_always, presence_event("car-7", online=True, at=BEGIN)):
-        assert not PLACE.search(json.dumps(data_of(event)))
-    for name in ("status", "presence"):
+        told = {name: value for name, value in data_of(event).items() if name != "coarse_location"}
+        assert not PLACE.search(json.dumps(told))
+    for name, consented in (("status", {"coarse_location", "latitude", "longitude"}), ("presence", set())):
         schema = json.loads((ROOT / "docs" / "schemas" / f"{name}.v1.json").read_text(encoding="utf-8"))
-        assert not [field for field in fields(schema) if PLACE.search(field)]
+        assert {field for field in fields(schema) if PLACE.search(field)} == consented
+    assert not LocationKeys().coarse_in_status, "nobody has agreed to it by default"
     (first, *_) = broken_down().of(Report)
     told = data_of(incident_event(IDENTITY, first, wall_time, clock_trusted=True))
     assert told["location"]["latitude"] == 48.137
     without = replace(incident(), location=None)
     assert data_of(incident_event(IDENTITY, Report(without, 1.0), wall_time, clock_trusted=True))["location"] is None
+
+
+def test_a_driver_who_agreed_tells_the_place_to_a_kilometre() -> None:
+    place = Location(48.137124, 11.575678, 271.0, 12.5, accuracy_m=4.0, source="gnss")
+    agreed = status_event(
+        IDENTITY,
+        status(),
+        wall_time,
+        clock_trusted=True,
+        buses={"main": True},
+        invalid_frames={},
+        outbox_depth=0,
+        storage_ok=True,
+        place=place,
+    )
+    assert data_of(agreed)["coarse_location"] == {"latitude": 48.14, "longitude": 11.58, "age_s": 12.5}
 
 
 def test_signals_leave_the_car_once_for_an_incident() -> None:

@@ -5,6 +5,7 @@ import ssl
 import stat
 import threading
 import warnings
+from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import replace
@@ -339,12 +340,12 @@ def test_a_secret_that_everybody_can_read_is_told(tmp_path: Path, authority: Pat
     key.write_bytes((authority / "car-7.key").read_bytes())
     key.chmod(0o644)
     settings = replace(secure_car(1, authority), key_file=key)
-    Link(settings, "car-7", lambda _: b"", lambda: None, said)
+    Link(settings, "car-7", lambda *_: b"", lambda: None, said, number=lambda: 1, troubles=deque())
     assert said.lines == [
         ("warning", f"mqtt.key_file: everybody can read {key}; take that right away (chmod o= {key}).")
     ]
     key.chmod(0o640)
-    Link(settings, "car-7", lambda _: b"", lambda: None, said)
+    Link(settings, "car-7", lambda *_: b"", lambda: None, said, number=lambda: 1, troubles=deque())
     assert len(said.lines) == 1
 
 

@@ -179,7 +179,14 @@ def test_incident_event_says_everything_the_incident_says() -> None:
     assert data["suspected_at"] == "2026-03-14T06:30:10Z"
     assert data["stopped_at"] is None
     assert data["mode"] == "armed"
-    assert data["location"] == {"latitude": 48.1, "longitude": 11.6, "heading": 90.0, "age_s": 0.5}
+    assert data["location"] == {
+        "latitude": 48.1,
+        "longitude": 11.6,
+        "heading": 90.0,
+        "age_s": 0.5,
+        "accuracy_m": None,
+        "source": "bus",
+    }
     assert data["timeline"][1] == {"at": "2026-03-14T06:30:10.500000Z", "what": "opened"}
     assert data["evidence"][0]["value"] == 0.0
 

@@ -16,9 +16,9 @@ from hardshoulder.recordings import add_commands
 def _run(config: Path) -> int:
     # What is made until the car is watched stays; to look for garbage in it would only cost time.
     gc.disable()
-    from hardshoulder.app import Daemon, lock_files, say
+    from hardshoulder.app import Daemon, say
     from hardshoulder.edge import logs
-    from hardshoulder.edge.only_one import only_one
+    from hardshoulder.edge.only_one import lock_files, only_one
     from hardshoulder.plan_cache import load_bundle
     from hardshoulder.record import why_not_armed
 
@@ -26,7 +26,7 @@ def _run(config: Path) -> int:
     if (refusal := why_not_armed(config, bundle)) is not None:
         raise UserError(refusal)
     logs.set_up()
-    with only_one(lock_files(bundle), say):
+    with only_one(lock_files(bundle.settings), say):
         daemon = Daemon(bundle)
         gc.freeze()
         gc.enable()

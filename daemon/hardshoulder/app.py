@@ -11,8 +11,6 @@ import signal
 import time
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
 
 from hardshoulder import __version__
 from hardshoulder.core.actions import (
@@ -31,13 +29,15 @@ from hardshoulder.core.frame import Frame, id_text
 from hardshoulder.core.permit import Permit, Refusal
 from hardshoulder.core.responder import Responder
 from hardshoulder.edge.broadcast import Broadcaster, admitted
+from hardshoulder.edge.clocks import Trust, wall_time
 from hardshoulder.edge.courier import Clock, Courier, StatusReport
 from hardshoulder.edge.descriptors import DescriptorStore
 from hardshoulder.edge.diary import Diary
 from hardshoulder.edge.links import Links
+from hardshoulder.edge.location import Receiver
 from hardshoulder.edge.notice import Cabin
-from hardshoulder.edge.only_one import FILE_NAME as LOCK_NAME
 from hardshoulder.edge.pace import Pace
+from hardshoulder.edge.power import PowerWatch
 from hardshoulder.edge.recorder import Recorder
 from hardshoulder.edge.snapshot import LastIncident, Snapshot
 from hardshoulder.edge.status_socket import StatusSocket
@@ -50,23 +50,15 @@ from hardshoulder.settings import Identity
 log = logging.getLogger("hardshoulder")
 
 STATUS_EVERY_S = 10.0
-IDLE_S = 1.0
+SHOWN_EVERY_S = 1.0
+RETRY_ASLEEP_S = 5.0
 STOP_WITHIN_S = 2.0
 RECORDING_WITHIN_S = 0.2
+POWER_FAILS_WITHIN_S = 0.08
+"""For each of journal and courier: 0.2 s are left when the supply fails."""
 
-# No car was ever driven before this; a wall clock that says so has not been set yet.
-_CLOCK_TRUSTED_FROM = datetime(2026, 1, 1, tzinfo=UTC)
 _ASKED_FOR = frozenset({HazardState.REQUESTED, HazardState.CONFIRMED, HazardState.UNCONFIRMED})
 _LOG_LEVELS = {"info": logging.INFO, "warning": logging.WARNING, "error": logging.ERROR}
-
-
-def wall_time(at_s: float) -> datetime:
-    """The wall time of a moment of the monotonic clock, as the wall clock stands now."""
-    return datetime.now(UTC) + timedelta(seconds=at_s - time.monotonic())
-
-
-def _clock_trusted() -> bool:
-    return datetime.now(UTC) >= _CLOCK_TRUSTED_FROM
 
 
 def _new_id() -> str:
@@ -78,13 +70,6 @@ def _new_id() -> str:
 def say(level: str, text: str) -> None:
     """A line of the log, for the edges."""
     log.log(_LOG_LEVELS[level], "%s", text)
-
-
-def lock_files(bundle: Bundle) -> tuple[Path, ...]:
-    """What a second daemon finds locked: the storage's, and the status socket's where that lies elsewhere."""
-    storage, asked_at = bundle.settings.storage.folder, bundle.settings.asked_at
-    locks = (storage / LOCK_NAME,)
-    return locks if asked_at.parent == storage else (*locks, asked_at.with_name(f"{asked_at.name}.lock"))
 
 
 class Daemon:
@@ -100,10 +85,13 @@ class Daemon:
         self._pace = Pace(self._links.selector)
         self._cabin = Cabin(settings.notice_command, bundle.texts, plan.hazard_button, plan.get_out)
         self._trial = Trial(bundle.candidate, say)
-        clock = Clock(time.monotonic, wall_time, _clock_trusted)
+        self._trust = Trust(settings.clock_by_date_alone)
+        clock = Clock(time.monotonic, wall_time, self._trust)
         self._courier = self._make_courier(clock)
         self._recorder = self._make_recorder(clock)
-        self._diary = Diary(settings.storage.folder, self._courier, say)
+        self._receiver = Receiver(settings.location, self._trust, say)
+        self._power = PowerWatch(settings.power, say, time.monotonic())
+        self._diary = Diary(settings.storage.folder, self._courier, say, self._trust)
         self._watchdog = Watchdog()
         self._status_socket = StatusSocket(settings.asked_at, say)
         self._snapshot = self._first_snapshot()
@@ -111,7 +99,7 @@ class Daemon:
         self._lease_until_s = QUIET.lease_until_s
         self._status: ReportStatus | None = None
         self._status_due_s = self._shown_due_s = 0.0
-        self._stop = False
+        self._stop = self._power_fails = False
 
     def _make_links(self) -> Links:
         """With a request that outlives us, where the gate lets the whole of its cycle pass."""
@@ -157,6 +145,7 @@ class Daemon:
         self._diary.start()
         self._status_socket.start()
         self._recorder.start()
+        self._receiver.start()
         try:
             self._go_on()
             while not self._stop:
@@ -166,7 +155,8 @@ class Daemon:
 
     def _go_on(self) -> None:
         """With the incident that was open when the daemon ended, if one was."""
-        kept = self._diary.reopen(clock_trusted=_clock_trusted())
+        trust = self._trust
+        kept = self._diary.reopen(clock_plausible=trust.plausible, clock_trusted=trust())
         if kept is not None:
             incident = kept.snapshot.incident
             log.warning(
@@ -188,13 +178,13 @@ class Daemon:
         read_end, write_end = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         signal.set_wakeup_fd(write_end, warn_on_full_buffer=False)
         self._links.selector.register(read_end, 1, None)
-        for number in (signal.SIGTERM, signal.SIGINT):
+        for number in (signal.SIGTERM, signal.SIGINT, signal.SIGPWR):
             signal.signal(number, self._on_signal)
 
     def _on_signal(self, number: int, _frame: object) -> None:
         log.info("stopping: %s", signal.Signals(number).name)
         self._watchdog.stopping()
-        self._stop = True
+        self._stop, self._power_fails = True, number == signal.SIGPWR
 
     def _turn(self) -> None:
         """One round of the loop: wait for a frame or a deadline, decide, perform."""
@@ -210,7 +200,10 @@ class Daemon:
         self._links.keep_alive(self._wish(), now_s)
         self._links.open_missing(now_s)
         self._trial.follow(lost, now_s)
-        if self._status is not None and now_s >= self._status_due_s:
+        self._mind_power(now_s)
+        if (fix := self._receiver.take()) is not None:
+            self._responder.place(fix)
+        if self._status is not None and now_s >= self._status_due_s and not self._power.asleep:
             self._send_status(self._status, now_s)
             if self._responder.incident is None:
                 self._diary.forget_told()
@@ -218,9 +211,22 @@ class Daemon:
         if now_s >= self._shown_due_s:
             self._show(now_s)
 
+    def _mind_power(self, now_s: float) -> None:
+        """Sleeps and wakes, and gives up what the supply does not bear."""
+        courier = self._courier
+        busy = courier is not None and courier.connected and courier.depth() > 0
+        if not self._power.look(self._responder, now_s, busy=busy):
+            return
+        if self._status is not None:
+            self._send_status(self._status, now_s)
+        self._power.obey(courier, self._recorder, self._receiver)
+        if not self._power.report.hazards:
+            self._decided(self._responder.give_up_hazards(now_s))
+        self._shown_due_s = now_s
+
     def _show(self, now_s: float) -> None:
         """Leaves behind how we do, for whoever asks."""
-        self._shown_due_s = now_s + IDLE_S
+        self._shown_due_s = now_s + SHOWN_EVERY_S
         courier, status = self._courier, self._status
         self._snapshot = replace(
             self._snapshot,
@@ -231,6 +237,7 @@ class Daemon:
             buses=self._links.up,
             bus_errors=dict(self._links.errors),
             invalid_frames=self._invalid_frames(),
+            power=self._power.report.state.value,
             broker_connected=courier is not None and courier.connected,
             outbox=0 if courier is None else courier.depth(),
         )
@@ -246,6 +253,8 @@ class Daemon:
             if key.data is not None:
                 frames = self._links.receive(key.data, now_s)
                 count += len(frames)
+                if frames:
+                    self._power.heard(now_s)
                 for frame in frames:
                     self._hear(frame, now_s)
         self._pace.came(count)
@@ -259,8 +268,10 @@ class Daemon:
         self._decided(self._responder.receive(frame), frame)
 
     def _next_s(self, now_s: float) -> float:
-        due_s = (self._responder.next_deadline(), self._links.next_retry_s(), self._watchdog.due_s())
-        return min(*due_s, now_s + IDLE_S)
+        retry_s = self._links.next_retry_s()
+        if self._power.asleep:
+            retry_s = max(retry_s, now_s + RETRY_ASLEEP_S)
+        return min(self._responder.next_deadline(), retry_s, self._watchdog.due_s(), now_s + self._power.turn_s)
 
     def _decided(self, actions: list[Action], frame: Frame | None = None) -> None:
         """frame: what was heard, when it was that."""
@@ -343,7 +354,10 @@ class Daemon:
                 status.state, status.health, status.missing, self._responder.senses.motion_kph(now_s), now_s
             )
             faults, errors = self._invalid_frames(), dict(self._links.errors)
-            self._courier.submit(StatusReport(current, self._links.up, faults, self._trial.status, errors))
+            agreed = self._bundle.settings.location.coarse_in_status
+            place = self._responder.whereabouts(now_s) if agreed else None
+            trial, power = self._trial.status, self._power.report
+            self._courier.submit(StatusReport(current, self._links.up, faults, trial, errors, power, place))
 
     _handlers: dict[type, Callable[..., None]] = {  # noqa: RUF012 - a table of methods, never changed
         Lease: _on_lease,
@@ -354,16 +368,17 @@ class Daemon:
     }
 
     def _close(self) -> None:
+        """What matters first: the open incident and the alerts. A supply that fails leaves 0.2 s, and no goodbye."""
+        within_s = POWER_FAILS_WITHIN_S if self._power_fails else STOP_WITHIN_S
         self._permit.close()
-        if not self._diary.stop(STOP_WITHIN_S):
-            log.error("the journal did not stop within %g s; a restart may not know the last change", STOP_WITHIN_S)
+        if not self._diary.stop(within_s):
+            log.error("the journal did not stop within %g s; a restart may not know the last change", within_s)
+        if self._courier is not None and not self._courier.stop(within_s, goodbye=not self._power_fails):
+            log.error("the courier did not stop within %g s; what it had stored is sent after the next start", within_s)
         if not self._recorder.stop(RECORDING_WITHIN_S):
             log.error("the recorder did not stop within %g s; the end of its recording is missing", RECORDING_WITHIN_S)
-        if self._courier is not None and not self._courier.stop(STOP_WITHIN_S):
-            log.error(
-                "the courier did not stop within %g s; what it had stored is sent after the next start", STOP_WITHIN_S
-            )
-        self._status_socket.stop(STOP_WITHIN_S)
+        self._receiver.stop(within_s)
+        self._status_socket.stop(within_s)
         self._links.close()
         self._watchdog.close()
 

@@ -69,6 +69,8 @@ def _describe_publishing(settings: Settings) -> Iterator[str]:
         return
     root = f"hardshoulder/v1/{settings.vehicle}"
     yield f"  to {settings.mqtt.host}:{settings.mqtt.port}: {root}/incident, {root}/status, {root}/presence"
+    for other in settings.mqtt.fallbacks:
+        yield f"  or to {other.host}:{other.port}, when those before it fail"
     yield f"  kept in {settings.storage.folder} until acknowledged on {root}/ack"
 
 
@@ -152,12 +154,8 @@ def _not_serial(device: Path) -> str | None:
 
 
 def _missing_broker(mqtt: MqttSettings) -> Iterator[str]:
-    try:
-        socket.create_connection((mqtt.host, mqtt.port), timeout=BROKER_WITHIN_S).close()
-    except UnicodeError:
-        yield f"mqtt.host: {mqtt.host!r} is no name of a host"
-    except OSError as error:
-        yield f"no broker answers at {mqtt.host}:{mqtt.port}: {error.strerror or error}"
+    for host, port in ((mqtt.host, mqtt.port), *((other.host, other.port) for other in mqtt.fallbacks)):
+        yield from _missing_answer(host, port)
     unreadable = {
         name: file
         for name in ("password_file", "ca_file", "cert_file", "key_file")
@@ -168,6 +166,15 @@ def _missing_broker(mqtt: MqttSettings) -> Iterator[str]:
         yield from _missing_authorities(mqtt.ca_file)
     if mqtt.cert_file is not None and not {"cert_file", "key_file"} & set(unreadable):
         yield from _missing_certificate(mqtt.cert_file, mqtt.key_file)
+
+
+def _missing_answer(host: str, port: int) -> Iterator[str]:
+    try:
+        socket.create_connection((host, port), timeout=BROKER_WITHIN_S).close()
+    except UnicodeError:
+        yield f"mqtt.host: {host!r} is no name of a host"
+    except OSError as error:
+        yield f"no broker answers at {host}:{port}: {error.strerror or error}"
 
 
 def _missing_authorities(file: Path) -> Iterator[str]:

@@ -5,6 +5,7 @@ docs/schemas/config.json is generated from these models.
 
 import tomllib
 from dataclasses import replace
+from math import inf
 from pathlib import Path
 from typing import Annotated, Literal, Self
 
@@ -16,13 +17,23 @@ from hardshoulder.candidate import CandidateKeys, candidate_plan, candidate_prob
 from hardshoulder.compile import compile_profile
 from hardshoulder.core.notices import TEXT_KEYS
 from hardshoulder.core.plan import CarPlan, Release, Side
+from hardshoulder.core.power import PowerLimits
 from hardshoulder.errors import UserError
 from hardshoulder.plan_cache import FORMAT, Bundle, Source, sha256_of
 from hardshoulder.profile import find_profile, load_profile, shipped_profiles
 from hardshoulder.resolve import dbc_paths
 from hardshoulder.ruleset import Layer, RuleKeys, ThresholdKeys, threshold_problems
 from hardshoulder.sending import allow_list
-from hardshoulder.settings import BusSettings, MqttSettings, RecorderSettings, Settings, StorageSettings
+from hardshoulder.settings import (
+    BrokerAddress,
+    BusSettings,
+    LocationSettings,
+    MqttSettings,
+    PowerSettings,
+    RecorderSettings,
+    Settings,
+    StorageSettings,
+)
 from hardshoulder.toml_file import Problems, Strict, load, read_text
 
 TEXTS = Path(__file__).parent / "texts"
@@ -40,8 +51,15 @@ class BusKeys(Strict):
     bitrate: Annotated[int, Key(ge=10_000, le=1_000_000)] | None = None
 
 
+class FallbackKeys(Strict):
+    """Another broker, with the same user, certificates and times."""
+
+    host: Annotated[str, Key(min_length=1)]
+    port: Annotated[int, Key(ge=1, le=65535)] = 1883
+
+
 class MqttKeys(Strict):
-    """The broker."""
+    """The broker, and those that are tried when it fails."""
 
     host: Annotated[str, Key(min_length=1)]
     port: Annotated[int, Key(ge=1, le=65535)] = 1883
@@ -53,6 +71,9 @@ class MqttKeys(Strict):
     client_id: str | None = None
     keepalive_s: Annotated[int, Key(ge=5, le=3600)] = 30
     resend_after_s: Annotated[float, Key(ge=1, le=3600)] = 10.0
+    fallback: Annotated[list[FallbackKeys], Key(max_length=8)] = []
+    answer_within_s: Annotated[float, Key(ge=1, le=60)] = 10.0
+    return_after_s: Annotated[float, Key(ge=1, le=3600)] = 60.0
 
 
 class StorageKeys(Strict):
@@ -85,6 +106,33 @@ class StatusKeys(Strict):
     socket: Annotated[str, Key(min_length=1)] | None = None
 
 
+class PowerKeys(Strict):
+    """How the module spares the car's battery."""
+
+    sleep_after_s: Annotated[float, Key(ge=0, le=86_400)] = 300.0
+    floor_v: Annotated[float, Key(ge=0, le=60)] = 12.0
+    radio_after_s: Annotated[float, Key(ge=10, le=86_400)] = 60.0
+    hazards_after_s: Annotated[float, Key(ge=10, le=86_400)] = 600.0
+    backup_supply: bool = False
+    supply_file: str | None = None
+    supply_scale: Annotated[float, Key(gt=0, le=1000)] = 1.0
+    ignition_file: str | None = None
+
+
+class LocationKeys(Strict):
+    """A GNSS receiver on a serial port, and what is told of the place."""
+
+    port: Annotated[str, Key(min_length=1)] | None = None
+    baud: Annotated[int, Key(ge=1200, le=1_000_000)] = 9600
+    coarse_in_status: bool = False
+
+
+class ClockKeys(Strict):
+    """When the module's wall clock counts as set."""
+
+    trusted_by: Literal["synchronised", "date"] = "synchronised"
+
+
 class MarketKeys(Strict):
     """Where the car is driven. hazards_until: None leaves it to the profile."""
 
@@ -108,6 +156,9 @@ class Config(Strict):
     recorder: RecorderKeys = RecorderKeys()
     notice: NoticeKeys | None = None
     status: StatusKeys = StatusKeys()
+    clock: ClockKeys = ClockKeys()
+    power: PowerKeys = PowerKeys()
+    location: LocationKeys = LocationKeys()
     thresholds: ThresholdKeys = ThresholdKeys()  # type: ignore[valid-type]
     rules: RuleKeys = RuleKeys()  # type: ignore[valid-type]
     candidate: CandidateKeys | None = None
@@ -136,6 +187,9 @@ def _settings(path: Path, config: Config) -> Settings:
         notice_command=tuple(config.notice.command) if config.notice else (),
         status_socket=_beside(path, config.status.socket),
         recorder=RecorderSettings(**config.recorder.model_dump()),
+        location=LocationSettings(**config.location.model_dump()),
+        power=_power_settings(path, config.power),
+        clock_by_date_alone=config.clock.trusted_by == "date",
     )
 
 
@@ -151,7 +205,22 @@ def _mqtt_settings(path: Path, keys: MqttKeys) -> MqttSettings:
         client_id=keys.client_id,
         keepalive_s=keys.keepalive_s,
         resend_after_s=keys.resend_after_s,
+        fallbacks=tuple(BrokerAddress(other.host, other.port) for other in keys.fallback),
+        answer_within_s=keys.answer_within_s,
+        return_after_s=keys.return_after_s,
     )
+
+
+def _power_settings(path: Path, keys: PowerKeys) -> PowerSettings:
+    limits = PowerLimits(
+        sleep_after_s=keys.sleep_after_s or inf,
+        floor_v=keys.floor_v,
+        radio_after_s=keys.radio_after_s,
+        hazards_after_s=keys.hazards_after_s,
+        backup_supply=keys.backup_supply,
+    )
+    supply, ignition = _beside(path, keys.supply_file), _beside(path, keys.ignition_file)
+    return PowerSettings(limits, supply, keys.supply_scale, ignition)
 
 
 def find_status_socket(path: Path) -> Path:

@@ -16,6 +16,8 @@ from hardshoulder.core.actions import (
     Window,
 )
 from hardshoulder.core.plan import as_text
+from hardshoulder.core.position import coarse
+from hardshoulder.core.power import PowerReport
 from hardshoulder.core.shadow import Comparison, ShadowStatus, Verdict
 from hardshoulder.core.vocabulary import UNITS, Unit, Value, Vss
 from hardshoulder.settings import Identity
@@ -25,7 +27,6 @@ from hardshoulder.wire import (
     STATUS_TYPE,
     WINDOW_SIGNALS,
     CauseData,
-    DisagreementData,
     EntryData,
     EvidenceData,
     IncidentData,
@@ -34,7 +35,6 @@ from hardshoulder.wire import (
     PresenceData,
     PresenceEvent,
     RecordingData,
-    ShadowData,
     StatusData,
     StatusEvent,
     WindowData,
@@ -42,9 +42,13 @@ from hardshoulder.wire import (
     report_id,
     schema_id,
 )
+from hardshoulder.wire_parts import CoarseLocationData, DisagreementData, PowerData, ShadowData
 
 WallTime = Callable[[float], datetime]
 """Maps a time of the monotonic clock to the wall time of that moment, with a time zone."""
+
+Leaving = Literal["asleep", "low-supply", "stopped"]
+"""Why a car says goodbye."""
 
 EVIDENCE_LIMIT = 64
 TIMELINE_LIMIT = 256
@@ -147,10 +151,10 @@ def status_event(
     storage_ok: bool,
     shadow: ShadowStatus | None = None,
     bus_errors: Mapping[str, int] | None = None,
+    power: PowerReport | None = None,
+    place: Location | None = None,
 ) -> StatusEvent:
-    """The event that tells how the car is. buses: which are up; invalid_frames: counted by reason; bus_errors: what CAN
-    controllers reported, as `bus.kind`.
-    """
+    """How the car is. invalid_frames: by reason; bus_errors: as `bus.kind`; place: None unless the driver agreed."""
     data = StatusData(
         schema_version=1,
         vehicle=identity.vehicle,
@@ -170,6 +174,8 @@ def status_event(
         ruleset=identity.ruleset,
         shadow=None if shadow is None else _shadow(shadow, wall_time),
         bus_errors=dict(bus_errors or {}),
+        power=None if power is None else _power(power),
+        coarse_location=_coarse(place),
     )
     return _status_event(identity, data, wall_time(status.at_s))
 
@@ -188,8 +194,10 @@ def _status_event(identity: Identity, data: StatusData, at: datetime) -> StatusE
     )
 
 
-def presence_event(vehicle: str, *, online: bool, at: datetime) -> PresenceEvent:
-    """The event that says the car is there or gone. at: with a time zone."""
+def presence_event(
+    vehicle: str, *, online: bool, at: datetime, connection: int | None = None, leaving: Leaving | None = None
+) -> PresenceEvent:
+    """The event that says the car is there or gone. at: with a time zone. connection: its number; leaving: why."""
     return PresenceEvent(
         specversion="1.0",
         id=new_event_id(),
@@ -199,7 +207,7 @@ def presence_event(vehicle: str, *, online: bool, at: datetime) -> PresenceEvent
         time=at,
         datacontenttype="application/json",
         dataschema=schema_id(PRESENCE_TYPE),
-        data=PresenceData(schema_version=1, vehicle=vehicle, online=online),
+        data=PresenceData(schema_version=1, vehicle=vehicle, online=online, connection=connection, leaving=leaving),
     )
 
 
@@ -261,6 +269,15 @@ def _recording(recording: Recording, wall_time: WallTime) -> RecordingData:
     return RecordingData(
         name=recording.name, begins_at=wall_time(recording.begins_at_s), ends_at=wall_time(recording.ends_at_s)
     )
+
+
+def _power(power: PowerReport) -> PowerData:
+    given_up: tuple[Literal["radio", "hazards"], ...] = ()
+    if power.low_radio:
+        given_up += ("radio",)
+    if not power.hazards:
+        given_up += ("hazards",)
+    return PowerData(state=power.state, ignition=power.ignition, supply_v=_finite(power.supply_v), given_up=given_up)
 
 
 def _shadow(status: ShadowStatus, wall_time: WallTime) -> ShadowData:
@@ -341,4 +358,13 @@ def _location(location: Location | None) -> LocationData | None:
         longitude=location.longitude,
         heading=_finite(location.heading),
         age_s=location.age_s,
+        accuracy_m=_finite(location.accuracy_m),
+        source=location.source,
     )
+
+
+def _coarse(place: Location | None) -> CoarseLocationData | None:
+    exact = _location(None if place is None else coarse(place))
+    if exact is None:
+        return None
+    return CoarseLocationData(latitude=exact.latitude, longitude=exact.longitude, age_s=exact.age_s)

@@ -1,7 +1,9 @@
 """The settings of the daemon as frozen values; light to import, because the car is watched first."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+
+from hardshoulder.core.power import PowerLimits
 
 STATUS_SOCKET = "status.sock"
 
@@ -28,6 +30,14 @@ class Identity:
 
 
 @dataclass(frozen=True, slots=True)
+class BrokerAddress:
+    """Where another broker is."""
+
+    host: str
+    port: int = 1883
+
+
+@dataclass(frozen=True, slots=True)
 class MqttSettings:
     """How the broker is reached.
 
@@ -37,6 +47,8 @@ class MqttSettings:
     cert_file, key_file: the car's certificate, where the broker asks for one.
     client_id: None stands for `hardshoulder-<vehicle>`.
     resend_after_s: when an event is published again that the fleet has not acknowledged.
+    fallbacks: tried in this order when the first broker fails. answer_within_s: how long one may be silent then.
+    return_after_s: how often those before the one in use are tried.
     """
 
     host: str
@@ -49,6 +61,9 @@ class MqttSettings:
     client_id: str | None = None
     keepalive_s: int = 30
     resend_after_s: float = 10.0
+    fallbacks: tuple[BrokerAddress, ...] = ()
+    answer_within_s: float = 10.0
+    return_after_s: float = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +91,33 @@ class RecorderSettings:
 
 
 @dataclass(frozen=True, slots=True)
+class LocationSettings:
+    """A GNSS receiver of the module's own, and what is told of the place without an incident.
+
+    port: its serial port; None: there is none. coarse_in_status: the driver agreed that `status` tells the place to a
+    kilometre.
+    """
+
+    port: str | None = None
+    baud: int = 9600
+    coarse_in_status: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PowerSettings:
+    """How the module spares the car's battery; `limits` as the core takes them.
+
+    supply_file, ignition_file: files of the system (sysfs) that say the permanent supply and the ignition, where no bus
+    does; a number times supply_scale is volts, and 0 is off. None: the signals of the profile alone.
+    """
+
+    limits: PowerLimits = field(default_factory=PowerLimits)
+    supply_file: Path | None = None
+    supply_scale: float = 1.0
+    ignition_file: Path | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class BusSettings:
     """Where one of the profile's buses is. bitrate: bit/s, for adapters that set it."""
 
@@ -92,6 +134,7 @@ class Settings:
     mqtt: None where alerts have nowhere to go.
     notice_command: a program that shows or speaks a notice, given the text as last argument.
     status_socket: where the daemon can be asked how it does; None: beside the storage.
+    clock_by_date_alone: the module's clock runs on a battery; a date that can be is right.
     """
 
     vehicle: str
@@ -103,6 +146,9 @@ class Settings:
     notice_command: tuple[str, ...] = ()
     recorder: RecorderSettings = RecorderSettings()
     status_socket: Path | None = None
+    clock_by_date_alone: bool = False
+    power: PowerSettings = PowerSettings()
+    location: LocationSettings = LocationSettings()
 
     @property
     def asked_at(self) -> Path:

@@ -11,7 +11,7 @@ from hardshoulder.edge.status_socket import reachable
 from hardshoulder.errors import UserError
 
 WITHIN_S = 5.0
-HANGS_AFTER_S = 5.0
+HANGS_AFTER_S, HANGS_ASLEEP_AFTER_S = 5.0, 60.0
 """A loop that has not gone round for so long; it does so each second at least."""
 
 
@@ -56,7 +56,7 @@ def status(config: Path, *, as_json: bool, metrics: bool) -> int:
         print(ask(path, "/metrics"), end="")
         return 0
     told: dict[str, Any] = json.loads(ask(path, "/status"))
-    hangs = told["turned_s_ago"] > HANGS_AFTER_S
+    hangs = told["turned_s_ago"] > (HANGS_ASLEEP_AFTER_S if told.get("power") == "asleep" else HANGS_AFTER_S)
     if as_json:
         print(json.dumps(told, indent=2))
     else:
@@ -72,6 +72,7 @@ def _lines(told: dict[str, Any], *, hangs: bool) -> list[str]:
         f"daemon    {turned}; process {told['process']}, up for {told['uptime_s']:g} s",
         f"state     {told['state']}, health {told['health']}",
         f"buses     {', '.join(buses) or 'none'}",
+        f"power     {told.get('power', 'awake')}",
         f"broker    {'connected' if told['broker_connected'] else 'not connected'}",
         f"outbox    {told['outbox']} alerts wait for the fleet's acknowledgement",
         f"incident  {_incident(told['last_incident'])}",

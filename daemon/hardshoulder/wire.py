@@ -8,12 +8,20 @@ car's values become events in `hardshoulder.events`.
 
 import re
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from hardshoulder.core.actions import Finding, HazardState, Health, State
+from hardshoulder.wire_parts import (
+    CoarseLocationData,
+    Count,
+    PowerData,
+    Sent,
+    ShadowData,
+    Time,
+)
 
 INCIDENT_TYPE: Literal["org.hardshoulder.incident.v1"] = "org.hardshoulder.incident.v1"
 STATUS_TYPE: Literal["org.hardshoulder.status.v1"] = "org.hardshoulder.status.v1"
@@ -40,28 +48,10 @@ class WireError(ValueError):
     """A message or a name that the contract does not allow; the text is one sentence."""
 
 
-def _as_utc(time: datetime) -> datetime:
-    try:
-        return time.astimezone(UTC)
-    except OverflowError as error:
-        raise ValueError("the time is out of range") from error
-
-
-Time = Annotated[AwareDatetime, AfterValidator(_as_utc)]
-"""RFC 3339, in UTC."""
-
 Vehicle = Annotated[str, Field(pattern=f"^{_VEHICLE}$")]
 Name = Annotated[str, Field(min_length=1, max_length=128)]
 Id = Annotated[str, Field(pattern=f"^{_ID}$")]
 """What names an incident or an event: our cars draw UUIDs."""
-
-Count = Annotated[int, Field(ge=0)]
-
-
-class _Sent(BaseModel):
-    """What the car sends."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 class _Received(BaseModel):
@@ -70,7 +60,7 @@ class _Received(BaseModel):
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", allow_inf_nan=False)
 
 
-class CauseData(_Sent):
+class CauseData(Sent):
     """A cause as road authorities know it: ETSI EN 302 637-3 (DENM), codes of TS 102 894-2."""
 
     code: Annotated[int, Field(ge=0, le=255)]
@@ -79,7 +69,7 @@ class CauseData(_Sent):
     sub_name: str
 
 
-class EvidenceData(_Sent):
+class EvidenceData(Sent):
     """A rule that holds and the reading that started it; `sentence` says it in words."""
 
     finding: Finding
@@ -89,16 +79,22 @@ class EvidenceData(_Sent):
     sentence: str
 
 
-class LocationData(_Sent):
-    """WGS 84 degrees; `age_s` says how old the fix was when it was taken."""
+class LocationData(Sent):
+    """WGS 84 degrees; `age_s` says how old the fix was when it was taken.
+
+    `accuracy_m`: the radius in which the car is with two chances in three, null where nobody says. `source`: the car's
+    bus, or a receiver (GNSS) of the module's own; null from a car older than this field.
+    """
 
     latitude: Annotated[float, Field(ge=-90, le=90)]
     longitude: Annotated[float, Field(ge=-180, le=180)]
     heading: float | None
     age_s: float
+    accuracy_m: float | None = None
+    source: Literal["bus", "gnss"] | None = None
 
 
-class EntryData(_Sent):
+class EntryData(Sent):
     """One line of the timeline."""
 
     at: Time
@@ -112,7 +108,7 @@ WINDOW_VALUES = 128
 _WindowValues = Annotated[tuple[bool | float | str | None, ...], Field(max_length=WINDOW_VALUES)]
 
 
-class WindowData(_Sent):
+class WindowData(Sent):
     """What the car said before the incident: of each mapped signal a value every `step_s` from `begins_at` on.
 
     null where the signal was not fresh. A signal that said nothing in that time is left out. Numbers have six digits.
@@ -123,7 +119,7 @@ class WindowData(_Sent):
     signals: Annotated[dict[Name, _WindowValues], Field(max_length=WINDOW_SIGNALS)]
 
 
-class RecordingData(_Sent):
+class RecordingData(Sent):
     """Raw frames that the car keeps of the incident, and stay there; `ends_at` moves on when it breaks down anew."""
 
     name: Name
@@ -131,11 +127,13 @@ class RecordingData(_Sent):
     ends_at: Time
 
 
-class IncidentData(_Sent):
+class IncidentData(Sent):
     """The whole incident as it stands; of one incident the highest sequence number counts.
 
     `clock_trusted` is false while the car's wall clock had not been set by a time source: the
-    distances between the times are right even then, the times themselves may not be.
+    distances between the times are right even then, the times themselves may not be. `clock_corrected_by_s` says
+    that they were not, and that the car has moved them by so many seconds when its clock was set; the id is the same,
+    so a fleet that has the event from before takes its times from this one.
     `hazard_button` says where the driver finds the button, in the car's language. `ruleset` names the
     thresholds and switches that were at work; a car that is older than this field leaves it out.
     `evidence_window` is the one thing that the next event does not tell again: the first of an incident alone carries
@@ -168,38 +166,15 @@ class IncidentData(_Sent):
     ruleset: str = ""
     evidence_window: WindowData | None = None
     recording: RecordingData | None = None
+    clock_corrected_by_s: float | None = None
 
 
-class DisagreementData(_Sent):
-    """A breakdown that the candidate ruleset saw otherwise. `kind` is the active ruleset's, null where it saw none."""
-
-    verdict: Literal["other-kind", "only-active", "only-candidate"]
-    at: Time
-    kind: Finding | None
-    candidate_kind: Finding | None
-    speed_kph: float | None
-
-
-class ShadowData(_Sent):
-    """A candidate ruleset that runs silently beside the active one, and how often the two agreed since the start.
-
-    `running` is false once the candidate has failed and was let go. `latest` holds the last disagreements alone.
-    """
-
-    ruleset: str
-    running: bool
-    agreed: Count
-    other_kind: Count
-    only_active: Count
-    only_candidate: Count
-    latest: tuple[DisagreementData, ...]
-
-
-class StatusData(_Sent):
+class StatusData(Sent):
     """What the car does and how much the daemon sees; retained, the newest counts.
 
     `shadow` is null where no candidate ruleset is configured. `bus_errors` counts what CAN controllers reported since
     the daemon started, as `bus.kind` (bus-off, error-passive, ack, …); a car older than this field leaves it out.
+    `coarse_location` is there only where the driver agreed to it, for a car that falls silent.
     """
 
     schema_version: Literal[1]
@@ -220,14 +195,24 @@ class StatusData(_Sent):
     ruleset: str = ""
     shadow: ShadowData | None = None
     bus_errors: dict[str, Count] = Field(default_factory=dict)
+    power: PowerData | None = None
+    coarse_location: CoarseLocationData | None = None
 
 
-class PresenceData(_Sent):
-    """Whether the car is connected; the broker itself says `false` when the line breaks."""
+class PresenceData(Sent):
+    """Whether the car is connected; the broker itself says `false` when the line breaks.
+
+    `connection` numbers a car's connections upwards. A car with several brokers is gone when its newest connection
+    is: the last will of one before may come after the greeting of the next. null from a car older than this field.
+    `leaving` says why a car goes that says goodbye: it sleeps, parked; its supply is low; its daemon was stopped. null
+    in a last will.
+    """
 
     schema_version: Literal[1]
     vehicle: Vehicle
     online: bool
+    connection: Count | None = None
+    leaving: Literal["asleep", "low-supply", "stopped"] | None = None
 
 
 class AckData(_Received):
@@ -238,7 +223,7 @@ class AckData(_Received):
     sequence: Count
 
 
-class _Envelope(_Sent):
+class _Envelope(Sent):
     """The CloudEvents attributes that every event of the car carries."""
 
     specversion: Literal["1.0"]

@@ -76,7 +76,7 @@ def test_what_was_kept_and_not_sent_is_sent_by_the_next_start(stage: ExitStack, 
     for _ in range(2):
         with running(fast(free_port()), tmp_path) as courier:
             diary = begun(stage, tmp_path, courier)
-            kept = diary.reopen(clock_trusted=True)
+            kept = diary.reopen(clock_plausible=True, clock_trusted=True)
             assert kept is not None and kept.snapshot == open_snapshot(3)
     (event,) = stored(tmp_path)
     assert event.event_id == report_id("incident-1", 3, first_run), "told twice, stored once"
@@ -86,7 +86,7 @@ def test_what_was_kept_and_not_sent_is_sent_by_the_next_start(stage: ExitStack, 
 def test_a_closed_incident_is_told_again_and_not_gone_on_with(stage: ExitStack, tmp_path: Path) -> None:
     died_after_the_journal(tmp_path, [(3, True), (4, False)])
     with running(fast(free_port()), tmp_path) as courier:
-        assert begun(stage, tmp_path, courier).reopen(clock_trusted=True) is None
+        assert begun(stage, tmp_path, courier).reopen(clock_plausible=True, clock_trusted=True) is None
     (event,) = stored(tmp_path)
     assert json.loads(event.payload)["data"]["state"] == "closed"
 
@@ -116,7 +116,7 @@ def test_what_an_older_daemon_kept_has_no_run_and_is_not_told_twice(stage: ExitS
     (tmp_path / FILE_NAME).write_bytes(_line({**body, "format": 1}))
     LastWord(place(tmp_path)).drop()  # an older daemon had none
     with running(fast(free_port()), tmp_path) as courier:
-        kept = begun(stage, tmp_path, courier).reopen(clock_trusted=True)
+        kept = begun(stage, tmp_path, courier).reopen(clock_plausible=True, clock_trusted=True)
         assert kept is not None and kept.snapshot == open_snapshot(3)
     assert stored(tmp_path) == []
 
@@ -132,7 +132,7 @@ def test_what_the_fleet_has_all_of_is_forgotten(stage: ExitStack, tmp_path: Path
     diary.forget_told()
     assert diary.stop(10.0) and not forgotten(folder)
     diary = begun(stage, folder, courier)
-    assert diary.reopen(clock_trusted=True) is None
+    assert diary.reopen(clock_plausible=True, clock_trusted=True) is None
     with Fleet(broker.port, acknowledge=True):
         assert courier.drain(20.0)
         diary.forget_told()

@@ -28,13 +28,13 @@ def written(folder: Path, *snapshots: Snapshot | None) -> Said:
 
 
 def loaded(folder: Path, said: Said | None = None) -> Snapshot | None:
-    found = load(folder, said or Said(), clock_trusted=True)
+    found = load(folder, said or Said(), clock_plausible=True, clock_trusted=True)
     return None if found is None else found.snapshot
 
 
 def test_what_is_kept_is_found_whole(tmp_path: Path) -> None:
     assert written(tmp_path, SNAPSHOT).lines == []
-    found = load(tmp_path, Said(), clock_trusted=True)
+    found = load(tmp_path, Said(), clock_plausible=True, clock_trusted=True)
     assert found is not None and (found.snapshot, found.terms) == (SNAPSHOT, Terms.AT_ONCE)
 
 
@@ -94,7 +94,7 @@ def aged(folder: Path, **changes: object) -> None:
 def test_another_boot_needs_proof_and_has_its_times_moved(tmp_path: Path) -> None:
     written(tmp_path, SNAPSHOT)
     aged(tmp_path, boot="another", at_s=5.0)
-    found = load(tmp_path, Said(), clock_trusted=True)
+    found = load(tmp_path, Said(), clock_plausible=True, clock_trusted=True)
     assert found is not None and found.terms is Terms.WITH_PROOF
     assert found.snapshot.incident.opened_at_s != SNAPSHOT.incident.opened_at_s
 
@@ -102,14 +102,14 @@ def test_another_boot_needs_proof_and_has_its_times_moved(tmp_path: Path) -> Non
 def test_where_nobody_knows_the_time_another_boots_incident_is_not_gone_on_with(tmp_path: Path) -> None:
     written(tmp_path, SNAPSHOT)
     aged(tmp_path, boot="another")
-    found = load(tmp_path, Said(), clock_trusted=False)
+    found = load(tmp_path, Said(), clock_plausible=False, clock_trusted=False)
     assert found is not None and found.terms is Terms.NOT_AT_ALL
 
 
 def test_yesterdays_incident_is_not_gone_on_with(tmp_path: Path) -> None:
     written(tmp_path, SNAPSHOT)
     aged(tmp_path, boot="another", wall_s=0.0)
-    found = load(tmp_path, Said(), clock_trusted=True)
+    found = load(tmp_path, Said(), clock_plausible=True, clock_trusted=True)
     assert found is not None and found.terms is Terms.NOT_AT_ALL
 
 
@@ -140,7 +140,7 @@ def test_a_process_that_is_killed_has_kept_what_it_kept(tmp_path: Path) -> None:
         "import sys, threading\nfrom pathlib import Path\nfrom edge.test_journal import SNAPSHOT, Said\n"
         "from hardshoulder.edge.journal import Journal, load\n"
         "folder = Path(sys.argv[1])\nkept = Journal(folder, Said(), 'run-1')\nkept.start()\nkept.keep(SNAPSHOT)\n"
-        "while load(folder, Said(), clock_trusted=True) is None: threading.Event().wait(0.01)\n"
+        "while load(folder, Said(), clock_plausible=True, clock_trusted=True) is None: threading.Event().wait(0.01)\n"
         "print('kept', flush=True)\nthreading.Event().wait()\n"
     )
     tests = Path(__file__).parent.parent

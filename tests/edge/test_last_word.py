@@ -18,7 +18,7 @@ OPEN = Snapshot(report("incident-7").incident, overruled=False)
 def test_what_was_kept_is_known_before_any_thread_has_written(tmp_path: Path) -> None:
     word = LastWord(tmp_path / "word")
     Journal(tmp_path / "storage", Said(), "run", word).keep(OPEN)  # its thread never begins
-    found = load(tmp_path / "storage", Said(), clock_trusted=False, word=word)
+    found = load(tmp_path / "storage", Said(), clock_plausible=False, clock_trusted=False, word=word)
     assert found is not None and (found.snapshot, found.terms) == (OPEN, Terms.AT_ONCE)
 
 
@@ -27,18 +27,19 @@ def test_an_incident_that_is_over_leaves_no_word_behind(tmp_path: Path) -> None:
     kept = Journal(tmp_path, Said(), "run", word)
     kept.keep(OPEN)
     kept.keep(None)
-    assert load(tmp_path, Said(), clock_trusted=True, word=word) is None, "even before the file says so"
+    # Even before the file says so.
+    assert load(tmp_path, Said(), clock_plausible=True, clock_trusted=True, word=word) is None
     kept.start()
     assert kept.stop(10.0)
     assert not (tmp_path / "word").exists()
-    assert load(tmp_path, Said(), clock_trusted=True, word=word) is None
+    assert load(tmp_path, Said(), clock_plausible=True, clock_trusted=True, word=word) is None
 
 
 def test_the_word_of_another_boot_does_not_count(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     word = LastWord(tmp_path / "word")
     Journal(tmp_path, Said(), "run", word).keep(OPEN)
     monkeypatch.setattr(journal, "boot_id", lambda: "another")
-    assert load(tmp_path, Said(), clock_trusted=True, word=word) is None
+    assert load(tmp_path, Said(), clock_plausible=True, clock_trusted=True, word=word) is None
 
 
 @pytest.mark.parametrize("content", [b"", b"half a li", bytes(range(256))])
@@ -48,7 +49,7 @@ def test_a_word_that_cannot_be_read_leaves_the_file_to_count(tmp_path: Path, con
     kept.start()
     assert kept.stop(10.0)
     (tmp_path / "word").write_bytes(content)
-    found = load(tmp_path, Said(), clock_trusted=True, word=LastWord(tmp_path / "word"))
+    found = load(tmp_path, Said(), clock_plausible=True, clock_trusted=True, word=LastWord(tmp_path / "word"))
     assert found is not None and found.snapshot == OPEN
 
 

@@ -38,14 +38,14 @@ def status_says(
     )
 
 
-def comes(*, vehicle: str = "car-7", at: datetime = BEGIN) -> PresenceEvent:
+def comes(*, vehicle: str = "car-7", at: datetime = BEGIN, connection: int | None = None) -> PresenceEvent:
     """The car is connected."""
-    return presence_event(vehicle, online=True, at=at)
+    return presence_event(vehicle, online=True, at=at, connection=connection)
 
 
-def goes(*, vehicle: str = "car-7", at: datetime = BEGIN) -> PresenceEvent:
+def goes(*, vehicle: str = "car-7", at: datetime = BEGIN, connection: int | None = None) -> PresenceEvent:
     """The broker says that its line broke."""
-    return presence_event(vehicle, online=False, at=at)
+    return presence_event(vehicle, online=False, at=at, connection=connection)
 
 
 def word(event: StatusEvent | PresenceEvent, *, kept: bool = False) -> Word:

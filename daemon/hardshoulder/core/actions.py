@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from enum import Enum, IntEnum
+from typing import Literal
 
 from hardshoulder.core.frame import Frame
 from hardshoulder.core.vocabulary import Value
@@ -93,12 +94,17 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True)
 class Location:
-    """WGS 84 degrees, and the age of the fix when it was taken."""
+    """WGS 84 degrees, and the age of the fix when it was taken.
+
+    accuracy_m: None where nobody says. source: the car's bus, or a receiver of our own.
+    """
 
     latitude: float
     longitude: float
     heading: float | None
     age_s: float
+    accuracy_m: float | None = None
+    source: Literal["bus", "gnss"] = "bus"
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +194,8 @@ class Recording:
 class Report:
     """The incident changed: the fleet has to know.
 
-    window: in the first report of an incident alone. recording, run (of the daemon, that numbered it; "": nobody
-    knows): left to the edges.
+    window: in the first report of an incident alone. Left to the edges: recording; run, of the daemon that numbered it
+    ("": nobody knows); dated, False where its times come from another boot and nobody knows the wall clock of then.
     """
 
     incident: Incident
@@ -197,6 +203,7 @@ class Report:
     window: Window | None = None
     recording: Recording | None = None
     run: str = ""
+    dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ fired first and at their own time, so it does not matter how often anybody calls
 from collections.abc import Callable
 from math import inf
 
-from hardshoulder.core.actions import Action, Health, Incident, ReportStatus, State, by_severity
+from hardshoulder.core.actions import Action, Health, Incident, Location, ReportStatus, State, by_severity
 from hardshoulder.core.condition import Condition
 from hardshoulder.core.decode import Decoder
 from hardshoulder.core.frame import Frame
@@ -16,6 +16,7 @@ from hardshoulder.core.health import health
 from hardshoulder.core.hold import Hold
 from hardshoulder.core.incident import OPEN_STATES, Event, next_state
 from hardshoulder.core.plan import CarPlan, MessagePlan
+from hardshoulder.core.position import Fix
 from hardshoulder.core.response import Response
 from hardshoulder.core.resume import Proof, Snapshot, Terms
 from hardshoulder.core.rules import Rules, Watch
@@ -143,6 +144,22 @@ class Responder:
         """The permit let a frame of ours not pass: say so, and tell the driver where the button is."""
         if self._response.refused(now_s):
             self._deadline_s = self._find_deadline()
+        return self._take()
+
+    def place(self, fix: Fix) -> None:
+        """A receiver of ours says where the car is."""
+        self._response.whereabouts.take(fix)
+
+    def whereabouts(self, now_s: float) -> Location | None:
+        """Where the car is, as well as anybody knows, with its age."""
+        return self._response.place(now_s)
+
+    def give_up_hazards(self, now_s: float) -> list[Action]:
+        """The supply stayed below its floor (`core.power`): hazards that we asked for are let go until a new reason."""
+        self._fire_until(now_s)
+        self._now_s = max(self._now_s, now_s)
+        if self._response.give_up_hazards(self._now_s):
+            self._judge(self._now_s, look_around=False)
         return self._take()
 
     @property

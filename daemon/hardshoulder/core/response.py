@@ -1,6 +1,7 @@
 """What is done about an incident: its record, the lamps, the driver, the fleet."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from math import inf
 
 from hardshoulder.core.actions import (
@@ -10,6 +11,7 @@ from hardshoulder.core.actions import (
     HazardState,
     Incident,
     Lease,
+    Location,
     Notice,
     Notify,
     Report,
@@ -34,6 +36,7 @@ from hardshoulder.core.incident import (
 )
 from hardshoulder.core.notices import Board, text_key
 from hardshoulder.core.plan import Release
+from hardshoulder.core.position import Whereabouts
 from hardshoulder.core.resume import Snapshot
 from hardshoulder.core.rules import Rules
 from hardshoulder.core.vocabulary import Vss
@@ -51,6 +54,7 @@ _RELEASED_IN = {
     Release.DRIVE_RETURNS: State.RECOVERED,
     Release.CLOSED: State.CLOSED,
 }
+_ASKED_FOR = frozenset({HazardState.REQUESTED, HazardState.CONFIRMED, HazardState.UNCONFIRMED})
 _NOTICE_OF_STATE = {State.STRANDED: Notice.STOPPED, State.RECOVERED: Notice.RECOVERED}
 
 
@@ -65,6 +69,7 @@ class Response:
         self.hazard = Hazard(car.plan.hazard, car.plan.thresholds, car.senses)
         self.actions: list[Action] = []
         self.track = Track(car.senses)
+        self.whereabouts = Whereabouts()
         self._board = Board()
         self._display = Display(car.plan.display)
         self._acknowledged = ""
@@ -86,13 +91,17 @@ class Response:
             self._evidence(),
             now_s,
             self._car.senses.motion_kph(now_s),
-            location(self._car.senses, now_s),
+            self.place(now_s),
             self._cause(kind, now_s),
         )
         if self._car.plan.display is not None:
             self.actions.append(Lease(inf, self.incident.incident_id, Use.DISPLAY))
         self.hazard.request(now_s)
         self._note_hazards(now_s)
+
+    def place(self, now_s: float) -> Location | None:
+        """Where the car is, as well as anybody knows."""
+        return self.whereabouts.best(location(self._car.senses, now_s), now_s)
 
     @property
     def snapshot(self) -> Snapshot | None:
@@ -114,6 +123,18 @@ class Response:
             self.hazard.resume(self.incident.hazards, now_s, overruled=False)
             self._note_hazards(now_s)
 
+    def give_up_hazards(self, now_s: float) -> bool:
+        """The car's supply is nearly gone: take the request back, and tell the driver; whether there was one."""
+        if self.incident is None or self.incident.hazards not in _ASKED_FOR:
+            return False
+        self.incident = with_entry(self.incident, now_s, "hazards given up: the supply stayed below its floor")
+        self.actions.append(Lease(self.hazard.release(now_s), self.incident.incident_id))
+        self.incident = with_hazards(self.incident, self.hazard.state, now_s)
+        self._notify(Notice.HAZARD_BUTTON)
+        self._show(now_s)
+        self.report(now_s)
+        return True
+
     def abandon(self, why: str, now_s: float) -> None:
         """The incident that was open is not gone on with."""
         assert self.incident is not None, "there is an incident to close"
@@ -126,6 +147,9 @@ class Response:
         """The open incident comes into this state."""
         assert self.incident is not None, "only an open incident moves"
         self.incident = with_state(self.incident, state, now_s)
+        if state is State.STRANDED and (stands := self.place(now_s)) is not None:
+            # Whoever comes to help looks where she stands, and not where the drive was lost.
+            self.incident = replace(self.incident, location=stands)
         if state is _RELEASED_IN[self._car.plan.hazard.until]:
             self.actions.append(Lease(self.hazard.release(now_s), self.incident.incident_id))
             self.incident = with_hazards(self.incident, self.hazard.state, now_s)

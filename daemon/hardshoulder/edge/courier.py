@@ -7,7 +7,7 @@ is watched already.
 import threading
 import time
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from hardshoulder.core.actions import Report
 from hardshoulder.edge.mailbox import Mailbox, StatusReport
@@ -64,6 +64,10 @@ class Courier:
         """Hand over a report or the status. Neither blocks nor touches disk or network."""
         self._mailbox.put(mail)
 
+    def rest(self, why: Literal["asleep", "low-supply"] | None) -> None:
+        """Says goodbye to the broker and stays away; None: comes back. Reports are stored all the same."""
+        self._mailbox.rest(why)
+
     def take_acknowledged(self) -> list[str]:
         """The incidents of which the fleet acknowledged an alert since the last call, for the loop's own thread."""
         return [self._acknowledged.popleft() for _ in range(len(self._acknowledged))]
@@ -81,8 +85,10 @@ class Courier:
             self._turned.wait_for(self._is_finished, timeout_s)
         return self.depth() == 0
 
-    def stop(self, timeout_s: float) -> bool:
+    def stop(self, timeout_s: float, *, goodbye: bool = True) -> bool:
         """Store what was submitted, tell the broker that the car goes offline, end the thread.
+
+        goodbye: False leaves it to the broker to find out, because there is no time.
 
         False: that took too long, and the thread was left behind.
         """
@@ -90,7 +96,7 @@ class Courier:
             return True
         until_s = time.monotonic() + timeout_s
         # The goodbye gets less than the whole time, so that the files can be closed within it.
-        self._goodbye_s = timeout_s * 0.8
+        self._goodbye_s = timeout_s * 0.8 if goodbye else 0.0
         self._stopping.set()
         self._mailbox.wake.set()
         self._thread.join(max(0.0, until_s - time.monotonic()))

@@ -5,6 +5,7 @@ kept and perhaps not sent is sent again by the next start, under the same id.
 """
 
 import os
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -20,32 +21,42 @@ from hardshoulder.edge.surroundings import Say
 class Diary:
     """What the daemon keeps and tells of its incidents; to be used from one thread. courier: None where none is."""
 
-    def __init__(self, folder: Path, courier: Courier | None, say: Say) -> None:
+    def __init__(
+        self, folder: Path, courier: Courier | None, say: Say, trusted: Callable[[], bool] = lambda: True
+    ) -> None:
+        """trusted: whether the wall clock has been set."""
         self._folder, self._courier, self._say = folder, courier, say
         self._run = os.urandom(8).hex()
+        self._undated = ""
         self._word = LastWord(place(folder))
-        self._journal = Journal(folder, say, self._run, self._word)
+        self._journal = Journal(folder, say, self._run, self._word, trusted=trusted)
         self._told_all = True
 
     def start(self) -> None:
         """Starts the journal's thread."""
         self._journal.start()
 
-    def reopen(self, *, clock_trusted: bool) -> Kept | None:
+    def reopen(self, *, clock_plausible: bool, clock_trusted: bool) -> Kept | None:
         """The incident that was open when the daemon ended. The last report that was kept is told again."""
-        kept = load(self._folder, self._say, clock_trusted=clock_trusted, word=self._word)
+        kept = load(
+            self._folder, self._say, clock_plausible=clock_plausible, clock_trusted=clock_trusted, word=self._word
+        )
         if kept is None:
             return None
         incident, self._told_all = kept.snapshot.incident, False
+        self._undated = "" if kept.dated else incident.incident_id
         if kept.run:
-            self._submit(Report(incident, incident.timeline[-1].at_s, run=kept.run))
+            self._submit(Report(incident, incident.timeline[-1].at_s, run=kept.run, dated=kept.dated))
         return kept if incident.closed_at_s is None else None
 
     def tell(self, report: Report, snapshot: Snapshot | None) -> None:
         """A report goes out. snapshot: of the open incident; None: this report closes it."""
         kept = snapshot or Snapshot(report.incident, overruled=False)
         self._told_all = False
-        self._journal.keep(kept, partial(self._submit, replace(report, run=self._run)))
+        self._journal.keep(kept, partial(self._submit, self._ours(report)))
+
+    def _ours(self, report: Report) -> Report:
+        return replace(report, run=self._run, dated=report.incident.incident_id != self._undated)
 
     def forget_told(self) -> None:
         """No incident is open: once the fleet has all of the last one, no later start tells it again."""

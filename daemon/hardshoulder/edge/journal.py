@@ -2,7 +2,8 @@
 
 One line for each change, appended and flushed to the disk by a thread of its own, so that the loop waits for nothing:
 
-    <SHA-256 of the rest, 64 hex digits> {"format": 2, "run": …, "boot": …, "wall_s": …, "at_s": …, "snapshot": …}
+    <SHA-256 of the rest, 64 hex digits>
+    {"format": 2, "run": …, "boot": …, "wall_s": …, "trusted": …, "at_s": …, "snapshot": {…} or null}
 
 A report goes out once it is kept here: then no later start gives its number to another one, and what a start finds
 here it tells again, under the same id, in case that nothing but this line was written. A closed incident is kept until
@@ -23,6 +24,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from hardshoulder.core.resume import Snapshot, Terms, shifted, terms
+from hardshoulder.edge.clocks import boot_id
 from hardshoulder.edge.last_word import LastWord
 from hardshoulder.edge.surroundings import Say
 from hardshoulder.plan_cache import decode, encode
@@ -32,24 +34,19 @@ _READABLE = (1, FORMAT)
 FILE_NAME = "incident.journal"
 REWRITTEN_OVER_BYTES = 256 * 1024
 NOWHERE = LastWord(None)
-_BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
 @dataclass(frozen=True, slots=True)
 class Kept:
-    """A snapshot in the clock of this start, the terms on which it goes on, and the run of the daemon that kept it."""
+    """A snapshot in the clock of this start, the terms on which it goes on, and the run of the daemon that kept it.
+
+    dated: False where its times come from another boot and one of the two had a wall clock that nobody had set.
+    """
 
     snapshot: Snapshot
     terms: Terms
     run: str
-
-
-def boot_id() -> str:
-    """What this boot of the machine is called; "" where the kernel does not say."""
-    try:
-        return _BOOT.read_text("ascii").strip()
-    except OSError:
-        return ""
+    dated: bool
 
 
 def _line(body: dict[str, Any]) -> bytes:
@@ -101,8 +98,14 @@ def _newest(path: Path, word: LastWord, say: Say) -> dict[str, Any] | None:
     return _last(path, say)
 
 
-def load(folder: Path, say: Say, *, clock_trusted: bool, word: LastWord = NOWHERE) -> Kept | None:
-    """The incident that was kept last, open or closed; None: the fleet has all of it, or it cannot be read."""
+def load(
+    folder: Path, say: Say, *, clock_plausible: bool, clock_trusted: bool, word: LastWord = NOWHERE
+) -> Kept | None:
+    """The incident that was kept last, open or closed; None: the fleet has all of it, or it cannot be read.
+
+    clock_plausible: the wall clock says a time that can be, which decides on which terms an incident goes on: a module
+    that fell in the middle of one is back long before a network has set its clock.
+    """
     path = folder / FILE_NAME
     body = _newest(path, word, say)
     if body is None or body.get("snapshot") is None:
@@ -118,14 +121,25 @@ def load(folder: Path, say: Say, *, clock_trusted: bool, word: LastWord = NOWHER
         why = type(error).__name__
         say("error", f"{path}: cannot be understood ({why}); an incident that was open is not continued")
         return None
-    age_s = ago_s if same_boot or clock_trusted else None
-    return Kept(shifted(snapshot, moved_s), terms(age_s, same_boot=same_boot), run)
+    age_s = ago_s if same_boot or clock_plausible else None
+    dated = same_boot or (clock_trusted and body.get("trusted", True) is True)
+    return Kept(shifted(snapshot, moved_s), terms(age_s, same_boot=same_boot), run, dated)
 
 
 class Journal:
     """Writes what is kept. `keep` returns at once; only the newest counts, so nothing piles up. run: of the daemon."""
 
-    def __init__(self, folder: Path, say: Say, run: str, word: LastWord = NOWHERE) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        say: Say,
+        run: str,
+        word: LastWord = NOWHERE,
+        *,
+        trusted: Callable[[], bool] = lambda: True,
+    ) -> None:
+        """trusted: whether the wall clock has been set."""
+        self._trusted = trusted
         self._path = folder / FILE_NAME
         self._word = word
         self._say, self._run_id = say, run
@@ -193,6 +207,7 @@ class Journal:
             "format": FORMAT,
             "run": self._run_id,
             "boot": boot_id(),
+            "trusted": self._trusted(),
             "wall_s": time.time(),
             "at_s": time.monotonic(),
             "snapshot": None if snapshot is None else encode(snapshot),

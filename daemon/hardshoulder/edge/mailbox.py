@@ -4,9 +4,10 @@ import threading
 from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
-from hardshoulder.core.actions import Report, ReportStatus
+from hardshoulder.core.actions import Location, Report, ReportStatus
+from hardshoulder.core.power import PowerReport
 
 if TYPE_CHECKING:
     from hardshoulder.core.shadow import ShadowStatus
@@ -20,7 +21,7 @@ class StatusReport:
 
     buses: by name, whether the interface is up. invalid_frames: how many were refused, by reason.
     shadow: how a candidate ruleset does; None where none is configured. bus_errors: what CAN controllers reported,
-    as `bus.kind`.
+    as `bus.kind`. power: the module's own. place: only where the driver agreed that it is told.
     """
 
     status: ReportStatus
@@ -28,6 +29,8 @@ class StatusReport:
     invalid_frames: Mapping[str, int]
     shadow: "ShadowStatus | None" = None
     bus_errors: Mapping[str, int] = field(default_factory=dict)
+    power: PowerReport | None = None
+    place: Location | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,14 @@ class Mailbox:
         self._reports: deque[Report] = deque()
         self._status: StatusReport | None = None
         self._taken = 0
+        self.rests: Literal["asleep", "low-supply"] | None = None
+        """Why the radio is not to be used for now; `rest` sets it."""
+
+    def rest(self, why: Literal["asleep", "low-supply"] | None) -> None:
+        """Lets the radio go, or takes it up again."""
+        if why != self.rests:
+            self.rests = why
+            self.wake.set()
 
     def __len__(self) -> int:
         """The reports that are not known to be stored: here, or taken and not yet settled."""

@@ -1,11 +1,14 @@
 """The line to the broker: paho-mqtt with a last will, a subscription to the acknowledgements, no queue."""
 
+import contextlib
+import socket
 import sys
 import threading
 import time
 from collections import deque
 from collections.abc import Callable
-from typing import Literal
+from math import inf
+from typing import Literal, cast
 
 from paho.mqtt.client import (
     MQTT_ERR_SUCCESS,
@@ -14,6 +17,7 @@ from paho.mqtt.client import (
     ConnectFlags,
     DisconnectFlags,
     MQTTMessage,
+    MQTTMessageInfo,
     MQTTv5,
 )
 from paho.mqtt.enums import CallbackAPIVersion
@@ -34,7 +38,14 @@ TROUBLES_LIMIT = 20
 QUEUE_LIMIT = 500
 """Messages that the client holds until the broker confirms them."""
 INBOX_LIMIT = 1000
+_WITH_WILL = 4  # MQTT 5, 3.14.2.1: disconnect with will message
 _PACKET_LIMIT_BYTES = ACK_LIMIT_BYTES + 1024
+
+
+Leaving = Literal["asleep", "low-supply", "stopped"]
+"""Why the car says goodbye."""
+Presence = Callable[[bool, int, Leaving | None], bytes]
+"""The payload that says whether the car is connected, by which of its connections, and why it goes."""
 
 
 class LinkError(Exception):
@@ -53,24 +64,37 @@ class Link:
         self,
         settings: MqttSettings,
         vehicle: str,
-        presence: Callable[[bool], bytes],
+        presence: Presence,
         wake: Callable[[], None],
         say: Say,
+        *,
+        number: Callable[[], int],
+        troubles: deque[str],
     ) -> None:
-        """presence: makes the payload for online (True) or offline. Raises LinkError."""
+        """presence: makes the payload.
+
+        number: draws the next of these. troubles: complaints made to this broker before. Raises LinkError.
+        """
         self._broker = f"{settings.host}:{settings.port}"
         self._presence = presence
         self._wake = wake
         self._say = say
         self._presence_topic, self._ack_topic = topic(vehicle, "presence"), topic(vehicle, "ack")
         self._acks: deque[bytes] = deque(maxlen=INBOX_LIMIT)
-        self._troubles: deque[str] = deque(maxlen=TROUBLES_LIMIT)
+        self._troubles = troubles
+        self._next_number, self._number = number, 0
+        self._unconfirmed: deque[tuple[float, MQTTMessageInfo]] = deque()
+        self._confirmed_s, self._confirmed = 0.0, 0
+        self._parting = 0
+        """The message that is our goodbye; message ids begin with 1."""
         self._gone = threading.Event()
         self._told = False
         self._encrypted = self._certified = False
         self.connected = False
         self.connections = 0
         """How often a connection was made; a new number means that all that waits is due."""
+        self.failures = 0
+        """How often the broker could not be reached, refused or hung up, since the last connection."""
         self._client = self._make_client(settings, vehicle)
 
     def start(self) -> None:
@@ -82,7 +106,20 @@ class Link:
         if not self.connected:
             return False
         info = self._client.publish(to, payload, qos=1, retain=retain, properties=_content_type())
-        return info.rc == MQTT_ERR_SUCCESS
+        if info.rc != MQTT_ERR_SUCCESS:
+            return False
+        self._unconfirmed.append((time.monotonic(), info))
+        return True
+
+    def silent_since_s(self) -> float:
+        """Since when the broker confirms nothing of what waits for it, monotonic; infinity: nothing waits.
+
+        A slow line is not a silent one: each message that it confirms counts.
+        """
+        waiting = self._unconfirmed
+        while waiting and waiting[0][1].is_published():
+            waiting.popleft()
+        return max(waiting[0][0], self._confirmed_s) if waiting else inf
 
     def take_acks(self) -> list[bytes]:
         """The acknowledgements that have come in since the last time."""
@@ -93,7 +130,11 @@ class Link:
         until_s = time.monotonic() + timeout_s
         if self.connected:
             info = self._client.publish(
-                self._presence_topic, self._presence(False), qos=1, retain=True, properties=_content_type()
+                self._presence_topic,
+                self._presence(False, self._number, "stopped"),
+                qos=1,
+                retain=True,
+                properties=_content_type(),
             )
             if info.rc == MQTT_ERR_SUCCESS:
                 info.wait_for_publish(timeout_s)
@@ -101,6 +142,24 @@ class Link:
             self._gone.wait(max(0.0, until_s - time.monotonic()))
         else:
             self._client.disconnect()
+
+    def part(self, why: Leaving | None) -> None:
+        """Say goodbye, and wait for nothing. why: None for another broker that is there already."""
+        gone = self._presence(False, self._number, why)
+        info = self._client.publish(self._presence_topic, gone, qos=1, retain=True, properties=_content_type())
+        # A socket that is closed with a confirmation unread is reset, and the broker takes it for a line that broke.
+        self._parting = info.mid
+        if self._confirmed == info.mid or info.rc != MQTT_ERR_SUCCESS:
+            self._client.disconnect()
+
+    def abandon(self) -> None:
+        """Hang up without a word, which lets the broker speak the last will, and wait for nothing."""
+        self._client.disconnect(ReasonCode(PacketTypes.DISCONNECT, identifier=_WITH_WILL))
+        line = cast("socket.socket | None", self._client.socket())
+        if line is not None:
+            # A broker that is silent would otherwise keep paho's thread until the keep-alive ends.
+            with contextlib.suppress(OSError):
+                line.shutdown(socket.SHUT_RDWR)
 
     def _make_client(self, settings: MqttSettings, vehicle: str) -> Client:
         client_id = settings.client_id or f"hardshoulder-{vehicle}"
@@ -141,10 +200,16 @@ class Link:
 
     def _on_pre_connect(self, client: Client, _userdata: object) -> None:
         client.drop_out_messages()
+        self._unconfirmed = deque()
         self._told = False
+        self._number = self._next_number()
         # Made anew for every connection, so that no two wills carry the same event id.
         client.will_set(
-            self._presence_topic, self._presence(False), qos=1, retain=True, properties=_content_type(will=True)
+            self._presence_topic,
+            self._presence(False, self._number, None),
+            qos=1,
+            retain=True,
+            properties=_content_type(will=True),
         )
 
     def _on_connect(
@@ -157,23 +222,27 @@ class Link:
     ) -> None:
         if reason.is_failure:
             self._complain(f"The broker {self._broker} refuses the connection: {reason}.")
+            self._fail()
             return
         client.subscribe(self._ack_topic, qos=1)
-        client.publish(self._presence_topic, self._presence(True), qos=1, retain=True, properties=_content_type())
+        here = self._presence(True, self._number, None)
+        client.publish(self._presence_topic, here, qos=1, retain=True, properties=_content_type())
         self._troubles.clear()
         self._gone.clear()
         self._say("info", f"Connected to the broker {self._broker}.")
         self.connections += 1
+        self.failures = 0
         self.connected = True
         self._wake()
 
     def _on_connect_fail(self, _client: Client, _userdata: object) -> None:
         # paho calls this while it handles the error and does not hand it over.
         self._complain(f"The broker {self._broker} cannot be reached: {self._why()}.")
+        self._fail()
 
     def _on_disconnect(
         self,
-        _client: Client,
+        client: Client,
         _userdata: object,
         flags: DisconnectFlags,
         reason: ReasonCode,
@@ -186,7 +255,13 @@ class Link:
         elif reason.is_failure and not self._told:
             self._complain(f"The broker {self._broker} hangs up before it has answered.")
         self.connected = False
+        if self._parting:
+            client.disconnect()  # It does not come back.
         self._gone.set()
+        self._fail()
+
+    def _fail(self) -> None:
+        self.failures += 1
         self._wake()
 
     def _on_subscribe(
@@ -205,8 +280,11 @@ class Link:
         self._wake()
 
     def _on_publish(
-        self, _client: Client, _userdata: object, _mid: int, reason: ReasonCode, _properties: Properties | None
+        self, client: Client, _userdata: object, mid: int, reason: ReasonCode, _properties: Properties | None
     ) -> None:
+        self._confirmed_s, self._confirmed = time.monotonic(), mid
+        if mid == self._parting:
+            client.disconnect()
         if reason.is_failure:
             whose = "; mqtt.cert_file has to carry the car's own name" if self._certified else ""
             self._complain(f"The broker {self._broker} refuses a message: {reason}{whose}.")

@@ -9,8 +9,16 @@ from pathlib import Path
 
 from hardshoulder.edge.surroundings import Say
 from hardshoulder.errors import UserError
+from hardshoulder.settings import Settings
 
 FILE_NAME = "daemon.lock"
+
+
+def lock_files(settings: Settings) -> tuple[Path, ...]:
+    """What a second daemon finds locked: the storage's, and the status socket's where that lies elsewhere."""
+    storage, asked_at = settings.storage.folder, settings.asked_at
+    locks = (storage / FILE_NAME,)
+    return locks if asked_at.parent == storage else (*locks, asked_at.with_name(f"{asked_at.name}.lock"))
 
 
 @contextmanager

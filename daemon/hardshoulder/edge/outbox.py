@@ -34,6 +34,8 @@ class PendingEvent:
     subject: what it is about (an incident's id); a later event about the same subject says
     everything that an earlier one said.
     created_at, last_sent_at: seconds since 1970, for people who look into the database.
+    boot, ahead_s: of an event whose stamps were made before the wall clock was set: in which boot of the machine, and
+    how far that clock was ahead of the time since it (`Clock.since_boot_s`). None: nothing to correct, or nobody can.
     """
 
     event_id: str
@@ -44,6 +46,8 @@ class PendingEvent:
     created_at: float
     attempts: int = 0
     last_sent_at: float | None = None
+    boot: str | None = None
+    ahead_s: float | None = None
 
 
 class Outbox:
@@ -118,10 +122,12 @@ class Outbox:
             event.created_at,
             event.attempts,
             event.last_sent_at,
+            event.boot,
+            event.ahead_s,
         )
         with self.together():
             self._depth += self._connection.execute(
-                f"INSERT OR IGNORE INTO event ({COLUMNS}, turn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, 0)", values
+                f"INSERT OR IGNORE INTO event ({COLUMNS}, turn) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0)", values
             ).rowcount
             while self._depth > self._max_events and self._drop_one():
                 self._depth -= 1
@@ -131,6 +137,18 @@ class Outbox:
         query = f"SELECT {COLUMNS} FROM event ORDER BY turn, number LIMIT ?"
         with self._explained():
             return [PendingEvent(*row) for row in self._connection.execute(query, (limit,))]
+
+    def to_correct(self, boot: str) -> list[PendingEvent]:
+        """The events of this boot that were stamped before the wall clock was set, oldest first."""
+        query = f"SELECT {COLUMNS} FROM event WHERE boot = ? AND ahead_s IS NOT NULL ORDER BY number"
+        with self._explained():
+            return [PendingEvent(*row) for row in self._connection.execute(query, (boot,))]
+
+    def restamp(self, event_id: str, payload: bytes | None) -> None:
+        """The event with other stamps; it is not corrected again. payload: None leaves it as it is."""
+        statement = "UPDATE event SET payload = COALESCE(?, payload), boot = NULL, ahead_s = NULL WHERE event_id = ?"
+        with self._explained():
+            self._connection.execute(statement, (payload, event_id))
 
     def mark_sent(self, event_id: str, at: float) -> None:
         """Note that the event was published. at: seconds since 1970."""

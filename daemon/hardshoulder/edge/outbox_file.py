@@ -23,13 +23,19 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE INDEX event_by_turn ON event (turn, number)",
         "CREATE INDEX event_by_subject ON event (subject, number)",
     ),
+    (
+        "ALTER TABLE event ADD COLUMN boot TEXT",
+        "ALTER TABLE event ADD COLUMN ahead_s REAL",
+        "CREATE INDEX event_to_correct ON event (boot) WHERE boot IS NOT NULL",
+    ),
 )
 """The steps to the newest schema; the database's user_version says how many were taken.
 
 A step that was released is never changed: the next one is added behind it.
 """
 
-COLUMNS = "event_id, topic, subject, payload, priority, created_at, attempts, last_sent_at"
+_FIRST_COLUMNS = "event_id, topic, subject, payload, priority, created_at, attempts, last_sent_at"
+COLUMNS = f"{_FIRST_COLUMNS}, boot, ahead_s"
 """The columns that make a PendingEvent, in the order of its fields."""
 
 CORRUPT_FILES_KEPT = 5
@@ -47,7 +53,7 @@ _REMEDIES = {
     sqlite3.SQLITE_IOERR: "The disk fails to read or write: check it, and the room on it.",
 }
 
-Row = tuple[str, str, str, bytes, int, float, int, float | None]
+Row = tuple[str, str, str, bytes, int, float, int, float | None, str | None, float | None]
 
 
 class OutboxError(Exception):
@@ -144,10 +150,14 @@ def move_aside(path: Path) -> Path:
 def rescue(path: Path) -> list[Row]:
     """The rows that can still be read from a damaged database, oldest first."""
     rows: list[Row] = []
-    # Where the damage begins the reading ends; what was read before it counts.
-    with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
-        for row in connection.execute(f"SELECT {COLUMNS} FROM event ORDER BY number"):
-            rows.append(row)
+    # A damaged file was not brought to the newest schema: it may lack the newer columns.
+    for columns in (COLUMNS, f"{_FIRST_COLUMNS}, NULL, NULL"):
+        # Where the damage begins the reading ends; what was read before it counts.
+        with suppress(sqlite3.Error), closing(sqlite3.connect(path)) as connection:
+            for row in connection.execute(f"SELECT {columns} FROM event ORDER BY number"):
+                rows.append(row)
+        if rows:
+            break
     return rows
 
 

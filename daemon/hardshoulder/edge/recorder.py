@@ -31,6 +31,7 @@ SHARE = 2
 """One recording gets one such part of what all may take: a car that breaks down all day must not push out the rest."""
 
 TIDY_EVERY_S = 3600.0
+RESTS_FOR_S = 600.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +65,7 @@ class Recorder:
         self._written = 0
         self._complaint = ""
         self._tidy_at_s = 0.0
+        self._every_s = CHUNK_S
         self._wake = threading.Event()
         self._stopping = threading.Event()
         self._thread = threading.Thread(target=self._run, name="recorder", daemon=True)
@@ -95,6 +97,12 @@ class Recorder:
         self._followed = incident
         return Recording(name_of(incident.incident_id), incident.opened_at_s - settings.before_s, self._ends_s)
 
+    def rest(self, resting: bool) -> None:
+        """The module sleeps: the thread looks seldom, and what few frames come wait for it."""
+        self._every_s = RESTS_FOR_S if resting else CHUNK_S
+        if not resting:
+            self._wake.set()
+
     def start(self) -> None:
         """Starts the thread."""
         if self._settings.enabled:
@@ -120,7 +128,7 @@ class Recorder:
             if last:
                 self._finish("the daemon ended")
                 return
-            self._wake.wait(CHUNK_S)
+            self._wake.wait(self._every_s)
             self._wake.clear()
 
     def _turn(self) -> None:

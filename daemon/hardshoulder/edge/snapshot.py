@@ -25,7 +25,8 @@ class Snapshot:
     """The daemon at one turn of its loop. turned_at_s, started_at_s: of the monotonic clock.
 
     buses: by name, whether it is up. invalid_frames, bus_errors: counts since the start, as `message.reason` and
-    `bus.kind`. outbox: alerts that the fleet has not acknowledged.
+    `bus.kind`. power: awake, parked or asleep; then the loop comes round every 30 s.
+    outbox: alerts that the fleet has not acknowledged.
     """
 
     vehicle: str
@@ -43,6 +44,7 @@ class Snapshot:
     buses: Mapping[str, bool] = field(default_factory=dict)
     bus_errors: Mapping[str, int] = field(default_factory=dict)
     invalid_frames: Mapping[str, int] = field(default_factory=dict)
+    power: str = "awake"
     broker_connected: bool = False
     outbox: int = 0
     incidents: int = 0

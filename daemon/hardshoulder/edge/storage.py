@@ -1,6 +1,7 @@
 """The outbox on the disk, with one in memory for as long as the disk does not take events."""
 
 import math
+from collections.abc import Callable
 
 from hardshoulder.edge.outbox import DamagedError, Outbox, OutboxError, PendingEvent
 from hardshoulder.edge.surroundings import Say
@@ -77,6 +78,25 @@ class Storage:
                 self._remember(event)
             events += on_disk
         return events
+
+    def correct(self, boot: str, restamped: Callable[[PendingEvent], bytes | None]) -> list[str] | None:
+        """Gives the events of this boot their right stamps; their ids. None: a disk refuses, so ask again.
+
+        restamped: the payload with the right ones; None leaves it as it is for good.
+        """
+        done: list[str] = []
+        for outbox in (self._memory, self._disk):
+            if outbox is None:
+                continue
+            try:
+                with outbox.together():
+                    for event in outbox.to_correct(boot):
+                        outbox.restamp(event.event_id, restamped(event))
+                        done.append(event.event_id)
+            except OutboxError as error:
+                self._complain(error)
+                return None
+        return done if self.ok else None
 
     def mark_sent(self, event_ids: list[str], at: float) -> None:
         """Note that these were published, with one commit. at: seconds since 1970."""

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import datetime
+from enum import Enum
 
 from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Tow
 
@@ -90,11 +91,24 @@ class OutageView:
     since: datetime
 
 
+class Clock(Enum):
+    """What is to be thought of the car's times in a story.
+
+    UNSET: its clock had not been set, so they are counted back from when the report came. CORRECTED: it was set later,
+    and the car has corrected them.
+    """
+
+    SET = "set"
+    UNSET = "unset"
+    CORRECTED = "corrected"
+
+
 @dataclass(frozen=True, slots=True)
 class CheckInView:
     """One incident with its check-in, as driver's page and operator's list need it.
 
     noticed: the evidence in sentences. hazards, kind, car_state: the words of the wire format.
+    place_age_s, place_within_m: how old the place was when it was said, and how far off it may be; None: nobody knows.
     location: degrees. gaps: sequence numbers that have not arrived.
     ruleset: the rules that opened it; None from a car that does not say.
     recording: what the car calls its raw frames of the incident; None where it keeps none.
@@ -125,3 +139,6 @@ class CheckInView:
     tow: TowView | None
     gaps: tuple[int, ...]
     story: tuple[Entry, ...]
+    clock: Clock = Clock.SET
+    place_age_s: float | None = None
+    place_within_m: float | None = None

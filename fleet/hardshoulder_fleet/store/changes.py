@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from hardshoulder.wire import IncidentEvent
 from hardshoulder_fleet.core.checkin import CheckIn, Happening, next_step, wants_help
 from hardshoulder_fleet.store import reading
+from hardshoulder_fleet.store.reported import read_report
 from hardshoulder_fleet.store.tables import (
     ChangeRow,
     CheckInRow,
@@ -39,7 +40,9 @@ def get(session: Session, incident_id: str) -> CheckInRow:
 
 def take_event(session: Session, event: IncidentEvent, now: datetime, answer_within: timedelta) -> bool:
     """Keep the event; False: it is here. Raises DeskError when it cannot belong to its incident."""
-    if session.get(EventRow, event.id) is not None:
+    known = session.get(EventRow, event.id)
+    if known is not None:
+        _take_times(session, known, event, now)
         return False
     row = _check_in_for(session, event, now, answer_within)
     session.add(
@@ -58,6 +61,17 @@ def take_event(session: Session, event: IncidentEvent, now: datetime, answer_wit
     if event.data.state.value == "closed":
         step(session, row, Happening.CAR_CLOSED, now)
     return True
+
+
+def _take_times(session: Session, known: EventRow, event: IncidentEvent, now: datetime) -> None:
+    """The same event with the times that its car has corrected since, when its clock was set."""
+    if event.data.clock_corrected_by_s is None or known.incident_id != event.data.incident_id:
+        return
+    row = session.get_one(CheckInRow, known.incident_id)
+    before = read_report(known.payload)
+    if row.vehicle == event.data.vehicle and not before.clock_trusted:
+        known.payload = event.model_dump_json()
+        touch(session, row, now)
 
 
 def _check_in_for(session: Session, event: IncidentEvent, now: datetime, answer_within: timedelta) -> CheckInRow:

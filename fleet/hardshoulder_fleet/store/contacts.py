@@ -64,6 +64,9 @@ def _hear_status(row: ContactRow, event: StatusEvent, kept: bool, now: datetime,
     row.status_id, row.status, row.status_at = event.id, event.model_dump_json(), event.time
     if not kept:
         row.heard_at = now
+        if row.online is False and row.changed_at is not None and row.changed_at < now:
+            # Whoever speaks is connected: by another broker than the one whose line broke.
+            row.online, row.changed_at = True, now
     return True
 
 
@@ -77,12 +80,29 @@ def _heard_at(row: ContactRow, said: Stamp, kept: bool, now: datetime) -> dateti
 def _hear_presence(row: ContactRow, event: PresenceEvent, kept: bool, now: datetime) -> bool:
     if event.id == row.presence_id:
         return False
+    if _is_overtaken(row, event, kept):
+        return False
+    row.connection = event.data.connection
+    if event.data.leaving == "asleep":
+        # It has parked and says good night itself, whatever its last status said.
+        row.moving_kph, row.moving_at = None, None
     before, row.presence_id, row.online = row.online, event.id, event.data.online
     if before is row.online:
         return False
     # Of a car that this fleet has never heard connected, what the broker has kept tells no beginning.
     row.changed_at = None if kept and before is None else now
     return True
+
+
+def _is_overtaken(row: ContactRow, event: PresenceEvent, kept: bool) -> bool:
+    """Whether it is about a connection that is no longer the car's newest: it has several brokers.
+
+    A car whose clock was lost numbers from below: when nothing is known to be connected, what it says counts.
+    """
+    said, known = event.data.connection, row.connection
+    if said is None or known is None or said >= known:
+        return False
+    return not event.data.online or bool(row.online) or kept
 
 
 def _judge(session: Session, row: ContactRow, now: datetime) -> None:
@@ -199,7 +219,8 @@ def _report(row: ContactRow) -> dict[str, object]:
         "hazards": "unknown",
         "hazard_button": "",
         "speed_kph_at_open": row.moving_kph,
-        "location": None,
+        "location": _data(row).get("coarse_location") if row.status is not None else None,
+        "coarse": True,
         "evidence": [],
         "timeline": [],
         "last_heard_at": row.moving_at.isoformat() if row.moving_at is not None else None,

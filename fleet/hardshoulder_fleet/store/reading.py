@@ -7,13 +7,15 @@ from sqlalchemy import and_, case, or_, select
 from sqlalchemy.orm import Session
 
 from hardshoulder_fleet.core.checkin import CheckIn
-from hardshoulder_fleet.core.views import CheckInView, Entry, Price, Quote, TowView, Track
-from hardshoulder_fleet.store.reported import Reported, read_report, read_window
+from hardshoulder_fleet.core.views import CheckInView, Clock, Entry, Price, Quote, TowView, Track
+from hardshoulder_fleet.store.reported import Reported, read_report, read_stamp, read_window
 from hardshoulder_fleet.store.tables import ChangeRow, CheckInRow, DeadlineRow, EventRow, QuoteRow, StoryRow, TowRow
 
 CLOSED_SHOWN_FOR = timedelta(days=1)
 BOARD_LIMIT = 500
 GAPS_SHOWN = 100
+COARSE_M = 1000.0
+"""What a place is worth that a car tells without an incident: degrees with two decimals."""
 
 
 def find(session: Session, incident_id: str) -> CheckInRow | None:
@@ -46,7 +48,8 @@ def board_rows(session: Session, now: datetime) -> Sequence[CheckInRow]:
 def view_of(session: Session, row: CheckInRow) -> CheckInView:
     """One check-in with all that belongs to it."""
     session.flush()
-    incident = _newest(session, row)
+    event = session.get_one(EventRow, row.newest_event_id)
+    incident = read_report(event.payload)
     deadline = session.get(DeadlineRow, row.incident_id)
     tow = newest_tow(session, row)
     place = incident.location
@@ -73,7 +76,10 @@ def view_of(session: Session, row: CheckInRow) -> CheckInView:
         quote=shown_quote(session, row),
         tow=_tow_view(session, tow) if tow else None,
         gaps=_gaps(session, row),
-        story=_story(session, row, incident),
+        story=_story(session, row, incident, _late_by(event, incident)),
+        clock=_clock(incident),
+        place_age_s=place.age_s if place else None,
+        place_within_m=COARSE_M if place and incident.coarse else place.accuracy_m if place else None,
     )
 
 
@@ -88,9 +94,15 @@ def open_tow(session: Session, row: CheckInRow) -> TowRow | None:
     return session.scalars(select(TowRow).where(TowRow.incident_id == row.incident_id, ~TowRow.ended)).one_or_none()
 
 
-def _newest(session: Session, row: CheckInRow) -> Reported:
-    """Of one incident the highest sequence number counts: it tells the whole of it."""
-    return read_report(session.get_one(EventRow, row.newest_event_id).payload)
+def _clock(incident: Reported) -> Clock:
+    if incident.clock_corrected_by_s is not None:
+        return Clock.CORRECTED
+    return Clock.SET if incident.clock_trusted else Clock.UNSET
+
+
+def _late_by(event: EventRow, incident: Reported) -> timedelta:
+    """How far the times of a car are moved that did not know what time it was: as if the event had come at once."""
+    return timedelta(0) if incident.clock_trusted else event.received_at - read_stamp(event.payload)
 
 
 def tracks_of(session: Session, incident_id: str) -> tuple[Track, ...]:
@@ -103,8 +115,15 @@ def tracks_of(session: Session, incident_id: str) -> tuple[Track, ...]:
     return tuple(Track(signal, window.step_s, values) for signal, values in window.signals.items())
 
 
-def _story(session: Session, row: CheckInRow, incident: Reported) -> tuple[Entry, ...]:
-    told = [Entry(entry.at, "car", entry.what) for entry in incident.timeline]
+def _later(at: datetime, by: timedelta) -> datetime:
+    try:
+        return at + by
+    except OverflowError:
+        return at  # A time that leaves the calendar is nonsense, and no reason to show nothing.
+
+
+def _story(session: Session, row: CheckInRow, incident: Reported, late_by: timedelta) -> tuple[Entry, ...]:
+    told = [Entry(_later(entry.at, late_by), "car", entry.what) for entry in incident.timeline]
     ours = select(StoryRow).where(StoryRow.incident_id == row.incident_id).order_by(StoryRow.number)
     told += [Entry(line.at, line.who, line.what) for line in session.scalars(ours)]
     return tuple(sorted(told, key=lambda entry: entry.at))

@@ -4,6 +4,8 @@ A contract that has become stricter, or a word that this version does not know, 
 list away from an operator because of one old row.
 """
 
+from datetime import datetime
+
 from pydantic import AwareDatetime, BaseModel, ConfigDict
 
 
@@ -31,6 +33,8 @@ class Place(_Stored):
 
     latitude: float
     longitude: float
+    age_s: float | None = None
+    accuracy_m: float | None = None
 
 
 class Line(_Stored):
@@ -69,10 +73,17 @@ class Reported(_Stored):
     ruleset: str = ""
     recording: Recording | None = None
     last_heard_at: AwareDatetime | None = None
+    coarse: bool = False
+    clock_trusted: bool = True
+    clock_corrected_by_s: float | None = None
 
 
 class _Event(_Stored):
     data: Reported
+
+
+class _Stamped(_Stored):
+    time: AwareDatetime
 
 
 class _Before(_Stored):
@@ -86,6 +97,11 @@ class _First(_Stored):
 def read_window(payload: str) -> Window | None:
     """What the car said before the incident; apart from the rest, because a list of incidents does not need it."""
     return _First.model_validate_json(payload).data.evidence_window
+
+
+def read_stamp(payload: str) -> datetime:
+    """When the car says that it happened."""
+    return _Stamped.model_validate_json(payload).time
 
 
 def read_report(payload: str) -> Reported:

@@ -6,7 +6,18 @@ A change here needs a migration in `store/migrations/versions`; a test compares 
 from datetime import UTC, datetime
 from enum import Enum
 
-from sqlalchemy import DateTime, Dialect, ForeignKey, Index, String, Text, TypeDecorator, UniqueConstraint, text
+from sqlalchemy import (
+    BigInteger,
+    DateTime,
+    Dialect,
+    ForeignKey,
+    Index,
+    String,
+    Text,
+    TypeDecorator,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy import Enum as EnumColumn
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
@@ -205,13 +216,13 @@ class ErrandRow(Base):
 class ContactRow(Base):
     """The newest word of each vehicle on `status` and `presence`.
 
-    presence_id, status_id: the events they came with, so that the same one again is no news. online: None
-    until the broker has said. changed_at: when that was heard to change. status: the whole event as JSON;
-    status_at: as the car stamped it, trusted or not; heard_at: when it was heard from the car itself, and not
-    kept by the broker. moving_kph, moving_at: of the last status on the move; gone when it said otherwise.
-    missed_at: when the line of a car that is missed broke; wait_from: the grace is counted from then. held: it
-    went together with too many others. incident_id: the check-in that knows of it; told: and has not heard
-    since that the car is back.
+    presence_id, status_id: the events they came with, so that the same one again is no news. connection: the number
+    that the car gave to the connection of its presence. online: None until the broker has said. changed_at: when that
+    was heard to change. status: the whole event as JSON; status_at: as the car stamped it, trusted or not; heard_at:
+    when it was heard from the car itself, and not kept by the broker. moving_kph, moving_at: of the last status on the
+    move; gone when it said otherwise. missed_at: when the line of a car that is missed broke; wait_from: the grace is
+    counted from then. held: it went together with too many others. incident_id: the check-in that knows of it; told:
+    and has not heard since that the car is back.
     """
 
     __tablename__ = "contact"
@@ -226,6 +237,7 @@ class ContactRow(Base):
 
     vehicle: Mapped[str] = mapped_column(String(64), primary_key=True)
     presence_id: Mapped[str | None] = mapped_column(String(128))
+    connection: Mapped[int | None] = mapped_column(BigInteger)
     online: Mapped[bool | None]
     changed_at: Mapped[datetime | None] = mapped_column(Utc)
     status_id: Mapped[str | None] = mapped_column(String(128))

@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from hardshoulder_fleet.core.checkin import CallOff, CheckIn, Tow
 from hardshoulder_fleet.core.contact import LOST_CONTACT
-from hardshoulder_fleet.core.views import CheckInView, Entry, OutageView, Quote, TowView
+from hardshoulder_fleet.core.views import CheckInView, Clock, Entry, OutageView, Quote, TowView
 
 _LAMPS_ON = frozenset({"confirmed", "drivers"})
 _UNDER_WAY = frozenset({"driving", "suspect", "rolling"})
@@ -274,6 +274,25 @@ def ago(then: datetime, now: datetime) -> str:
         return f"{passed_s} s"
     hours, minutes = divmod(passed_s // 60, 60)
     return f"{hours} h {minutes:02d}" if hours else f"{minutes} min"
+
+
+def place_doubts(view: CheckInView) -> str:
+    """How far off and how old the place is; nothing where that does not matter or nobody knows."""
+    doubts = []
+    if view.place_within_m is not None:
+        far = view.place_within_m
+        doubts.append(f"within about {far / 1000:.0f} km" if far >= 1000 else f"within about {far:.0f} m")
+    if view.place_age_s is not None and view.place_age_s >= 10:
+        minutes, seconds = divmod(int(view.place_age_s), 60)
+        doubts.append(f"{minutes} min old" if minutes else f"{seconds} s old")
+    return ", ".join(doubts)
+
+
+CLOCKS = {
+    Clock.SET: "",
+    Clock.UNSET: "The car's clock was not set: its times are counted back from when its report came.",
+    Clock.CORRECTED: "The car's clock was set after it reported; it has corrected its times.",
+}
 
 
 def place(view: CheckInView) -> str:

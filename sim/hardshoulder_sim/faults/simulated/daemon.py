@@ -70,7 +70,7 @@ class SimulatedDaemon:
 
     def start(self, clock_trusted: bool) -> None:
         """With the incident that was open, if one was."""
-        kept = self._diary.reopen(clock_trusted=clock_trusted)
+        kept = self._diary.reopen(clock_plausible=clock_trusted, clock_trusted=clock_trusted)
         if kept is not None:
             self._perform(self._responder.restore(kept.snapshot, kept.terms, self._timeline.now_s))
         self._later(self._chance.uniform(*_IMPORTS_S), self._begin_delivery)
