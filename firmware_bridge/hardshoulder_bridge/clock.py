@@ -31,7 +31,8 @@ class BoardClock:
         else:
             self._offset_s = min(fits_s, self._offset_s + DRIFT * (arrived_s - self._arrived_s))
         self._last_us, self._arrived_s = unwrapped[-1], arrived_s
-        return [at_us / 1e6 + self._offset_s for at_us in unwrapped]
+        # The sum may round up, and nothing is heard before it comes.
+        return [min(at_us / 1e6 + self._offset_s, arrived_s) for at_us in unwrapped]
 
     def _unwrap(self, at_us: int, arrived_s: float) -> int:
         """The board's time without the wrap of its 32 bits: the one nearest to where our clock expects it.

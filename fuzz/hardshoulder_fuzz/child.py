@@ -6,6 +6,7 @@ fuzz: one engine after another input. hold: the same inputs again and again, and
 import argparse
 import faulthandler
 import gc
+import hashlib
 import os
 import sys
 import tempfile
@@ -50,7 +51,13 @@ def _guided(options: argparse.Namespace, folder: Path) -> None:
         (options.corpus / f"seed-{number}").write_bytes(seed)
 
     def one(data: bytes) -> None:
-        check(data)
+        try:
+            check(data)
+        except Exception:
+            # As libFuzzer names it; but on a busy machine its alarm can end the process before it has written.
+            name = f"{target.name}-crash-{hashlib.sha1(data, usedforsecurity=False).hexdigest()}"
+            (options.findings / name).write_bytes(data)
+            raise
 
     arguments = [
         sys.argv[0],
@@ -98,7 +105,11 @@ def _unguided(options: argparse.Namespace, folder: Path) -> None:
     while time.monotonic() < end_s:
         number += 1
         one_round = settings(
-            max_examples=300, deadline=None, database=None, phases=(Phase.generate,), suppress_health_check=HealthCheck
+            max_examples=300,
+            deadline=None,
+            database=None,
+            phases=(Phase.generate,),
+            suppress_health_check=list(HealthCheck),
         )(given(near(target, seeds))(one))
         hypothesis.seed(number)(one_round)()
     at_work.unlink(missing_ok=True)

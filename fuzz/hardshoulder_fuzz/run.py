@@ -16,8 +16,8 @@ from pathlib import Path
 from hardshoulder_fuzz.child import EXIT_GREW, TABLE
 
 KINDS = ("crash", "timeout", "oom", "leak", "at-work")
-START_S = 60
-"""What a process may take to start and to end, besides the time that it was given."""
+START_S = 300
+"""What a process may take to start and to end, besides the time that it was given, on a busy machine too."""
 
 _SAID_LINES = 25
 

@@ -18,7 +18,7 @@ class Target:
     fine: what may become of them, in a sentence. seeds: inputs as they are meant, which the chance starts from.
     make: the check, with a folder of its own, which begins anew for every input, so that one input repeats a finding.
     lasting: the same without beginning anew, for the memory; None: `make` does.
-    limit_s: what one input may take; most_bytes: how long one is.
+    limit_s: what one input may take, with room for a busy machine; most_bytes: how long one is.
     """
 
     name: str
@@ -26,5 +26,5 @@ class Target:
     seeds: Callable[[], list[bytes]]
     make: Callable[[Path], Check]
     lasting: Callable[[Path], Check] | None = None
-    limit_s: int = 5
+    limit_s: int = 20
     most_bytes: int = 4096

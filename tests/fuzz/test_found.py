@@ -114,6 +114,12 @@ def test_no_frame_of_a_packet_is_heard_after_the_packet_came() -> None:
     assert clock.times(both, at_s) == pytest.approx([at_s - 20e-6, at_s], abs=1e-6)
 
 
+def test_no_frame_is_heard_before_it_came_by_the_rounding_of_a_sum() -> None:
+    for at_us in range(1_000_003, 1_000_203):
+        [heard_s] = BoardClock().times([Record(at_us, 1, b"")], 0.001)
+        assert heard_s <= 0.001
+
+
 def test_a_report_with_a_time_at_the_end_of_the_calendar_is_shown(tmp_path: Path) -> None:
     event = json.loads(encode(car_says()))
     event["data"]["timeline"] = [{"at": "9999-12-31T23:59:59Z", "what": "opened"}]
