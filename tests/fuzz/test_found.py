@@ -18,7 +18,8 @@ from hardshoulder_fleet.config import ConfigError, load_config
 from hardshoulder_fuzz.targets.wires import Fleet
 from hardshoulder_sim.recordings.logs import open_log
 from support.desks import car_says
-from support.log_files import CSV
+from support.log_files import CLASSIC, CSV
+from support.log_files import written as written_log
 from support.recordings import moment, small, written
 
 HALF_WRAP_US = 1 << 31
@@ -70,6 +71,26 @@ def test_a_csv_line_that_no_csv_has_is_refused_with_its_place(tmp_path: Path, li
     path.write_bytes(f"{CSV[:-1]}{line}\n1000,123,false,Rx,0,1,00\n".encode())
     with pytest.raises(UserError, match=r"drive\.csv:1: the header"):
         list(open_log(path))
+
+
+@pytest.mark.parametrize("name", ["drive.asc", "drive.trc", "drive.csv"])
+def test_a_line_of_uncommon_spaces_is_an_empty_one(tmp_path: Path, name: str) -> None:
+    kept = written_log(tmp_path / name, CLASSIC) if name != "drive.csv" else tmp_path / name
+    if name == "drive.csv":
+        kept.write_text(f"{CSV}1000,123,false,Rx,0,1,00\n", "utf-8")
+    sound = list(open_log(kept))
+    kept.write_bytes(kept.read_bytes() + b"\x1c\x85 \xa0\n")
+    assert list(open_log(kept)) == sound
+
+
+def test_a_blf_file_from_before_1970_begins_at_its_begin(tmp_path: Path) -> None:
+    path = written_log(tmp_path / "drive.blf", CLASSIC)
+    raw, notes = bytearray(path.read_bytes()), list[str]()
+    raw[40:42] = (1002).to_bytes(2, "little")
+    path.write_bytes(raw)
+    frames = list(open_log(path, notes))
+    assert [frame.at_s for frame in frames] == pytest.approx([0.0, 0.25, 0.75, 0.5])
+    assert "before 1970" in notes[0]
 
 
 class _Names(Strict):
