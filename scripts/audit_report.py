@@ -16,7 +16,8 @@ def told(name: str, text: str) -> tuple[int, list[str]]:
     except (ValueError, KeyError, TypeError):
         return 3, [f"{name}: no advisory service answers, so it was not audited"]
     known = [
-        f"{name}: {one['name']} {one['version']}: {flaw['id']}, mended in {', '.join(flaw['fix_versions']) or 'none yet'}"
+        f"{name}: {one['name']} {one['version']}: {flaw['id']}, "
+        f"mended in {', '.join(flaw['fix_versions']) or 'no version yet'}"
         for one in packages
         for flaw in one.get("vulns", [])
     ]

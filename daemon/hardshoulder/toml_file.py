@@ -73,7 +73,7 @@ def _lines(errors: list[ErrorDetails]) -> Iterator[str]:
 
 
 def nul_places(value: object, at: tuple[int | str, ...] = ()) -> Iterator[tuple[int | str, ...]]:
-    """Every place of what was parsed that holds the character NUL, which no path, host or name has and no call takes."""
+    """Every place of what was parsed that holds the character NUL; no path, host or name has it, no call takes it."""
     if isinstance(value, str):
         if "\0" in value:
             yield at

@@ -54,8 +54,9 @@ def _child(plan: Plan, deed: str, name: str, seconds: int, *more: str) -> tuple[
             command, capture_output=True, text=True, errors="replace", timeout=3 * seconds + START_S, check=False
         )
     except subprocess.TimeoutExpired as error:
-        said = error.stderr or b""
-        return 1, (said.decode(errors="replace") if isinstance(said, bytes) else said) + "\ndid not come back"
+        # Bytes, whatever was asked for: what had come until then.
+        said: object = error.stderr
+        return 1, (said.decode(errors="replace") if isinstance(said, bytes) else "") + "\ndid not come back"
     return done.returncode, done.stderr + done.stdout
 
 

@@ -14,7 +14,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import delete
 
 from hardshoulder.events import incident_event, presence_event, status_event
-from hardshoulder.wire import IncidentEvent, WireError, ack_event, encode, parse_ack, parse_event, topic
+from hardshoulder.wire import Event, IncidentEvent, WireError, ack_event, encode, parse_ack, parse_event, topic
 from hardshoulder_fleet.assistance.webhook import PATH, SIGNATURE_HEADER, sign
 from hardshoulder_fleet.core.checkin import Happening, Tow
 from hardshoulder_fleet.desk import DeskError
@@ -132,7 +132,7 @@ def _webhook_lasting(folder: Path) -> Check:
 
 
 def _event_seeds() -> list[bytes]:
-    said = [
+    said: list[Event] = [
         car_says(),
         incident_event(IDENTITY, report(), wall_time, clock_trusted=False),
         presence_event(IDENTITY.vehicle, online=True, at=BEGIN),
