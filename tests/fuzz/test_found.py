@@ -1,6 +1,8 @@
 """What the fuzzing found, as the inputs that showed it: once a traceback, a wrong time, a page that did not open."""
 
+import base64
 import json
+import zlib
 from pathlib import Path
 
 import pytest
@@ -91,6 +93,24 @@ def test_a_blf_file_from_before_1970_begins_at_its_begin(tmp_path: Path) -> None
     frames = list(open_log(path, notes))
     assert [frame.at_s for frame in frames] == pytest.approx([0.0, 0.25, 0.75, 0.5])
     assert "before 1970" in notes[0]
+
+
+LONGER_THAN_IT_SAYS = zlib.decompress(
+    base64.b64decode(
+        b"eNrz8Xd3n8DAwMAKxExsHIxhjAxgcIIJQnMwQAE7IwMLAz+cP+fzx/JPQQkJKQYJCQyTeHh8eFYwaBxbwqPCQBnw8XfyEmBgZDgKZHOB3AQV"
+        b"l4AyKnBaLPHf8YedxRXznKpjxxkeFnPU7DFtluQqWCV+fxGz6fyH9taH7GJeSQadP+V0Nj2E0atAKKg+a5rpkT9saRN+XzxbzrDJduLd4Msv"
+        b"jjYc/f+CYdl+lhN+jmHr5wtyfuVX1/bpmcku1eFzRmdNzhuZOTF3WHrUT55ra6+TDDD//P//f1W7iAlXGX3WLhJg8GVwf57MAABvb1oM"
+    )
+)
+"""A .blf in which a bit was flipped: a classic frame has 64 bytes."""
+
+
+def test_a_blf_frame_that_is_longer_than_it_says_is_stepped_over(tmp_path: Path) -> None:
+    path, notes = tmp_path / "drive.blf", list[str]()
+    path.write_bytes(LONGER_THAN_IT_SAYS)
+    frames = list(open_log(path, notes))
+    assert frames and all(len(frame.data) <= 64 for frame in frames)
+    assert any("stepped over" in note for note in notes)
 
 
 class _Names(Strict):

@@ -46,7 +46,11 @@ def read_blf(source: Source, notes: list[str]) -> Iterator[LogFrame]:
     if early_s:
         notes.append("the header names a year before 1970; times are counted from the begin of the file")
     for message in reader:
-        frame = from_message(message)
+        try:
+            frame = from_message(message)
+        except ValueError:  # of another length than it says: damaged inside, and the next one is sound
+            file.damaged(file.at)
+            continue
         # python-can counts channels from 0.
         yield frame._replace(channel=str(int(frame.channel) + 1), at_s=max(0.0, frame.at_s - early_s))
     notes += file.notes()
@@ -74,6 +78,11 @@ class _SoundFile:
         taken = bytes(self._ready[:size])
         del self._ready[:size]
         return taken
+
+    @property
+    def at(self) -> int:
+        """How far the unpacked file has been read, in bytes."""
+        return self._at
 
     def close(self) -> None:
         """Nothing: the source belongs to whoever opened it."""
