@@ -119,9 +119,7 @@ _DISAGREEMENTS: dict[Verdict, Literal["other-kind", "only-active", "only-candida
 _WITHOUT_SYMBOL = frozenset({Unit.BOOLEAN, Unit.STATE})
 
 
-def incident_event(
-    identity: Identity, report: Report, wall_time: WallTime, *, clock_trusted: bool
-) -> IncidentEvent:
+def incident_event(identity: Identity, report: Report, wall_time: WallTime, *, clock_trusted: bool) -> IncidentEvent:
     """The event that tells the fleet of an incident."""
     incident = report.incident
     return IncidentEvent(

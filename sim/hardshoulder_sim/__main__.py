@@ -18,6 +18,7 @@ from hardshoulder.profile import find_profile, load_profile
 from hardshoulder_sim import replay_command
 from hardshoulder_sim.command_line import BAD_INPUT, PROGRAM, add_car, complain
 from hardshoulder_sim.comparing import diff_command, shadow_command
+from hardshoulder_sim.faults import command as faults
 from hardshoulder_sim.proving import command as evaluate
 from hardshoulder_sim.recordings.rewrite import guarded_messages
 from hardshoulder_sim.recordings.shutdown import ShutdownKind
@@ -62,6 +63,7 @@ def _parser() -> argparse.ArgumentParser:
     shadow_command.add_options(commands.add_parser("shadow", help="try a candidate ruleset over recordings"))
     diff_command.add_options(commands.add_parser("diff", help="show what changed between two results"))
     evaluate.add_options(commands.add_parser("evaluate", help="measure the core over seeded drives by the thousand"))
+    faults.add_options(commands.add_parser("faults", help="break everything on purpose and count what gets through"))
     return parser
 
 

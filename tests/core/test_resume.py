@@ -201,6 +201,19 @@ def test_a_fresh_breakdown_is_proof_enough() -> None:
     assert driven.is_in(State.ROLLING) and driven.sent[-1].data[1] >> 4 == 1
 
 
+def test_an_incident_that_ends_before_its_proof_is_due_is_over() -> None:
+    """It drives on at once: nothing waits for the proof any more, and nothing is closed a second time."""
+    quick = replace(
+        PLAN, thresholds=replace(PLAN.thresholds, recovered_after_s=1.0, drove_on_after_s=1.0, closed_after_s=1.0)
+    )
+    driven = restored(kept(), Terms.WITH_PROOF, quick, speed_kph=60.0, says=ALIVE)
+    driven.run(PROOF_WITHIN_S - 1.0)
+    assert driven.is_in(State.DRIVING) and driven.incident.state is State.CLOSED
+    said = driven.incident
+    driven.run(3)
+    assert driven.is_in(State.DRIVING) and driven.incident == said and driven.sent == []
+
+
 def test_an_incident_of_long_ago_is_closed_and_told() -> None:
     snapshot = kept()
     driven = restored(snapshot, Terms.NOT_AT_ALL)

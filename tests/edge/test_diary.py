@@ -13,6 +13,7 @@ from hardshoulder.core.resume import Snapshot
 from hardshoulder.edge.courier import Courier
 from hardshoulder.edge.diary import Diary
 from hardshoulder.edge.journal import FILE_NAME, _line
+from hardshoulder.edge.last_word import LastWord, place
 from hardshoulder.edge.outbox import Outbox, PendingEvent
 from hardshoulder.wire import report_id
 from hardshoulder_sim.processes import Broker, free_port, wait_until
@@ -113,6 +114,7 @@ def test_what_an_older_daemon_kept_has_no_run_and_is_not_told_twice(stage: ExitS
     body = json.loads((tmp_path / FILE_NAME).read_bytes().split(b" ", 1)[1])
     del body["run"]
     (tmp_path / FILE_NAME).write_bytes(_line({**body, "format": 1}))
+    LastWord(place(tmp_path)).drop()  # an older daemon had none
     with running(fast(free_port()), tmp_path) as courier:
         kept = begun(stage, tmp_path, courier).reopen(clock_trusted=True)
         assert kept is not None and kept.snapshot == open_snapshot(3)

@@ -307,8 +307,8 @@ class Responder:
         self.state = next_state(before, event)
         if self.state is before:
             return
-        if self.state is State.ROLLING:
-            # A fresh breakdown is proof enough.
+        if self.state is State.ROLLING or self.state not in OPEN_STATES:
+            # A fresh breakdown is proof enough, and what is over needs none.
             self._proof.end()
         if before not in OPEN_STATES and self.state is State.ROLLING:
             self._response.open(now_s)

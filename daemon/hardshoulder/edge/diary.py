@@ -13,6 +13,7 @@ from hardshoulder.core.actions import Report
 from hardshoulder.core.resume import Snapshot
 from hardshoulder.edge.courier import Courier
 from hardshoulder.edge.journal import Journal, Kept, load
+from hardshoulder.edge.last_word import LastWord, place
 from hardshoulder.edge.surroundings import Say
 
 
@@ -22,7 +23,8 @@ class Diary:
     def __init__(self, folder: Path, courier: Courier | None, say: Say) -> None:
         self._folder, self._courier, self._say = folder, courier, say
         self._run = os.urandom(8).hex()
-        self._journal = Journal(folder, say, self._run)
+        self._word = LastWord(place(folder))
+        self._journal = Journal(folder, say, self._run, self._word)
         self._told_all = True
 
     def start(self) -> None:
@@ -31,7 +33,7 @@ class Diary:
 
     def reopen(self, *, clock_trusted: bool) -> Kept | None:
         """The incident that was open when the daemon ended. The last report that was kept is told again."""
-        kept = load(self._folder, self._say, clock_trusted=clock_trusted)
+        kept = load(self._folder, self._say, clock_trusted=clock_trusted, word=self._word)
         if kept is None:
             return None
         incident, self._told_all = kept.snapshot.incident, False

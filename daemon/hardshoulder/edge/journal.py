@@ -9,6 +9,7 @@ here it tells again, under the same id, in case that nothing but this line was w
 the fleet has it all. Format 1 had no run, and kept no closed incident.
 
 The last whole line counts. A line that was torn by a power cut, or is of another format, is said and passed over.
+The same line is in `last_word` before `keep` returns.
 """
 
 import hashlib
@@ -22,6 +23,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from hardshoulder.core.resume import Snapshot, Terms, shifted, terms
+from hardshoulder.edge.last_word import LastWord
 from hardshoulder.edge.surroundings import Say
 from hardshoulder.plan_cache import decode, encode
 
@@ -29,6 +31,7 @@ FORMAT = 2
 _READABLE = (1, FORMAT)
 FILE_NAME = "incident.journal"
 REWRITTEN_OVER_BYTES = 256 * 1024
+NOWHERE = LastWord(None)
 _BOOT = Path("/proc/sys/kernel/random/boot_id")
 
 
@@ -86,10 +89,22 @@ def _last(path: Path, say: Say) -> dict[str, Any] | None:
     return found
 
 
-def load(folder: Path, say: Say, *, clock_trusted: bool) -> Kept | None:
+def _newest(path: Path, word: LastWord, say: Say) -> dict[str, Any] | None:
+    """The last word where there is one of this boot, for it was there before the file; else what the file says."""
+    try:
+        body = _parse(word.read().rstrip(b"\n"))
+        if body["boot"] == boot_id() != "":
+            return body
+    except (ValueError, KeyError, TypeError):
+        # None, or cut short: whatever it was, the file is there.
+        pass
+    return _last(path, say)
+
+
+def load(folder: Path, say: Say, *, clock_trusted: bool, word: LastWord = NOWHERE) -> Kept | None:
     """The incident that was kept last, open or closed; None: the fleet has all of it, or it cannot be read."""
     path = folder / FILE_NAME
-    body = _last(path, say)
+    body = _newest(path, word, say)
     if body is None or body.get("snapshot") is None:
         return None
     try:
@@ -110,8 +125,9 @@ def load(folder: Path, say: Say, *, clock_trusted: bool) -> Kept | None:
 class Journal:
     """Writes what is kept. `keep` returns at once; only the newest counts, so nothing piles up. run: of the daemon."""
 
-    def __init__(self, folder: Path, say: Say, run: str) -> None:
+    def __init__(self, folder: Path, say: Say, run: str, word: LastWord = NOWHERE) -> None:
         self._path = folder / FILE_NAME
+        self._word = word
         self._say, self._run_id = say, run
         self._changed = threading.Condition()
         self._waiting: list[Snapshot | None] = []
@@ -133,7 +149,10 @@ class Journal:
 
     def keep(self, snapshot: Snapshot | None, behind: Callable[[], None] = lambda: None) -> None:
         """The incident as it stands; None: the fleet has it all. behind: done when it is written, or cannot be."""
+        line = _line(self._body(snapshot))
         with self._changed:
+            # Under the lock, so that the thread never drops the word of an incident that has just begun.
+            self._word.keep(line)
             self._waiting = [snapshot]
             self._behind.append(behind)
             self._changed.notify_all()
@@ -153,17 +172,24 @@ class Journal:
                 self._changed.wait_for(lambda: self._waiting or self._stopping)
                 if not self._waiting:
                     return
-                snapshot, behind = self._waiting.pop(), tuple(self._behind)
-                self._behind.clear()
-                self._writing = True
-            self._write(snapshot)
-            for each in behind:
-                each()
-            with self._changed:
-                self._writing = False
+            self._turn()
 
-    def _write(self, snapshot: Snapshot | None) -> None:
-        body = {
+    def _turn(self) -> None:
+        """The newest of what waits is written, and then what waited for it is done."""
+        with self._changed:
+            snapshot, behind = self._waiting.pop(), tuple(self._behind)
+            self._behind.clear()
+            self._writing = True
+        self._write(snapshot)
+        for each in behind:
+            each()
+        with self._changed:
+            self._writing = False
+            if snapshot is None and not self._waiting:
+                self._word.drop()
+
+    def _body(self, snapshot: Snapshot | None) -> dict[str, Any]:
+        return {
             "format": FORMAT,
             "run": self._run_id,
             "boot": boot_id(),
@@ -171,8 +197,10 @@ class Journal:
             "at_s": time.monotonic(),
             "snapshot": None if snapshot is None else encode(snapshot),
         }
+
+    def _write(self, snapshot: Snapshot | None) -> None:
         try:
-            self._append(_line(body))
+            self._append(_line(self._body(snapshot)))
             self._complaint = ""
         except OSError as error:
             if self._complaint != str(error):

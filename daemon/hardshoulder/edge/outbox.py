@@ -63,6 +63,8 @@ class Outbox:
         self._connection = connection
         self._path = path
         self._max_events = max_events
+        self._file: int | None = None
+        self._size = 0
         with self._explained():
             depth, turn = connection.execute("SELECT COUNT(*), COALESCE(MAX(turn), 0) FROM event").fetchone()
         self._depth, self._turn = int(depth), int(turn)
@@ -147,6 +149,22 @@ class Outbox:
     def depth(self) -> int:
         """How many events wait."""
         return self._depth
+
+    def look(self) -> None:
+        """See whether the file is still the one that was opened, and whole. Raises DamagedError.
+
+        SQLite goes on writing to a file that was deleted, and to one that was cut short it does from its cache: nobody
+        would notice before the next start.
+        """
+        try:
+            of = self._path.stat()
+        except OSError:
+            raise DamagedError(f"The outbox {self._path} was taken away. A new one is begun.") from None
+        if self._file not in (None, of.st_ino):
+            raise DamagedError(f"The outbox {self._path} was replaced by another file. It is opened anew.")
+        if of.st_size < self._size:
+            raise DamagedError(f"The outbox {self._path} was cut short. It is opened again and repaired.")
+        self._file, self._size = of.st_ino, of.st_size
 
     def probe(self) -> None:
         """Write something, to see whether the disk takes it. Raises OutboxError."""

@@ -9,6 +9,8 @@ from hardshoulder.settings import StorageSettings
 FILE_NAME = "outbox.sqlite3"
 RETRY_AFTER_S = 3.0
 _MOVED_AT_ONCE = 256
+_REMEMBERED = 256
+"""Events on the disk that are kept in memory beside it, in case that the file is damaged under way; some MB at most."""
 
 
 class Storage:
@@ -25,6 +27,7 @@ class Storage:
         self._disk: Outbox | None = None
         self._trouble: str | None = None
         self._retry_at_s = -math.inf
+        self._remembered: dict[str, PendingEvent] = {}
 
     @property
     def ok(self) -> bool:
@@ -37,6 +40,7 @@ class Storage:
 
     def tend(self, now_s: float) -> None:
         """Open the disk's outbox, or see whether it works again, if that is due."""
+        self._look()
         if self.ok or now_s < self._retry_at_s:
             return
         self._retry_at_s = now_s + RETRY_AFTER_S
@@ -54,6 +58,7 @@ class Storage:
         if self._disk is not None and self._trouble is None:
             try:
                 self._disk.add(event)
+                self._remember(event)
                 return
             except OutboxError as error:
                 self._complain(error)
@@ -64,9 +69,13 @@ class Storage:
         events = self._memory.pending(limit)
         if self._disk is not None:
             try:
-                events += self._disk.pending(limit)
+                on_disk = self._disk.pending(limit)
             except OutboxError as error:
                 self._complain(error)
+                return self._memory.pending(limit)
+            for event in on_disk:
+                self._remember(event)
+            events += on_disk
         return events
 
     def mark_sent(self, event_ids: list[str], at: float) -> None:
@@ -80,6 +89,7 @@ class Storage:
 
         A refusal does no harm: the event is sent again, acknowledged again and then dropped.
         """
+        self._remembered.pop(event_id, None)
         if self._memory.forget(event_id):
             return True
         if self._disk is None:
@@ -97,8 +107,21 @@ class Storage:
         self._leave_disk()
         self._memory.close()
 
+    def _remember(self, event: PendingEvent) -> None:
+        self._remembered[event.event_id] = event
+        if len(self._remembered) > _REMEMBERED:
+            del self._remembered[next(iter(self._remembered))]
+
+    def _look(self) -> None:
+        if self._disk is not None:
+            try:
+                self._disk.look()
+            except OutboxError as error:
+                self._complain(error)
+
     def _open(self) -> Outbox:
         self._disk = Outbox.open(self._settings.folder / FILE_NAME, self._settings.max_events)
+        self._disk.look()
         if self._disk.remark is not None:
             self._say("error", self._disk.remark)
         return self._disk
@@ -130,6 +153,10 @@ class Storage:
         # leaves it open: what a full disk holds can still be read and sent.
         if isinstance(error, DamagedError):
             self._leave_disk()
+            # Nobody knows what of these can be read of it; one that is there already is kept once.
+            for event in self._remembered.values():
+                self._memory.add(event)
+            self._remembered.clear()
 
     def _leave_disk(self) -> None:
         if self._disk is not None:

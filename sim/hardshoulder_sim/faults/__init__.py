@@ -1,0 +1,1 @@
+"""Faults on purpose: processes killed where it hurts, lines that break, disks that fail; and what got through."""
