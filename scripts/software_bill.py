@@ -100,7 +100,7 @@ def licence_of(name: str, version: str) -> License | None:
     ]
     # Some put the whole text there, which is no name.
     text = stated if stated and "\n" not in stated and len(stated) < 200 else " AND ".join(classifiers)
-    return LicenseFactory().make_from_string(text) if text else None  # type: ignore[return-value]  # or an expression
+    return LicenseFactory().make_from_string(text) if text else None
 
 
 def component_of(package: Pinned) -> Component:
