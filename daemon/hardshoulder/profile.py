@@ -262,8 +262,11 @@ def find_profile(name_or_file: str, beside: Path | None = None) -> Path:
     if name_or_file in shipped:
         return shipped[name_or_file]
     path = Path(name_or_file) if beside is None else beside / name_or_file
-    if path.is_file():
-        return path
+    try:
+        if path.is_file():
+            return path
+    except OSError as error:  # a name that is too long, a folder that may not be looked into
+        raise UserError(f"{name_or_file}: {error.strerror or error}; check the path of the profile") from None
     raise UserError(
         f"{name_or_file}: no such profile file, and none shipped by that name; shipped: {', '.join(shipped)}"
     )

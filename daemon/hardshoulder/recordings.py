@@ -67,7 +67,7 @@ def _row(path: Path) -> tuple[str, ...]:
     size = f"{path.stat().st_size / _MEGABYTE:.2f}"
     told: list[tuple[str, ...]] = []
     try:
-        read(path, lambda recorded: told.append(_told(recorded)))
+        read(path, lambda recorded: told.append(told(recorded)))
     except NotOurs as error:
         return (path.name, "–", "–", "–", "–", size, f"unreadable: {error}")
     incident, begins, seconds, frames, state = told[0]
@@ -75,7 +75,7 @@ def _row(path: Path) -> tuple[str, ...]:
         return (path.name, incident, begins, seconds, frames, size, "being written" if busy else state)
 
 
-def _told(recorded: Recorded) -> tuple[str, ...]:
+def told(recorded: Recorded) -> tuple[str, ...]:
     head, begins_us = recorded.head, recorded.begins_us
     begins = "–" if begins_us is None else f"{datetime.fromtimestamp(begins_us / 1e6, UTC):%Y-%m-%d %H:%M:%SZ}"
     if not recorded.clock_trusted:

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -72,12 +72,28 @@ def _lines(errors: list[ErrorDetails]) -> Iterator[str]:
     yield from (f"{key}: {', or: '.join(messages)}" for key, messages in at.items())
 
 
+def nul_places(value: object, at: tuple[int | str, ...] = ()) -> Iterator[tuple[int | str, ...]]:
+    """Every place of what was parsed that holds the character NUL; no path, host or name has it, no call takes it."""
+    if isinstance(value, str):
+        if "\0" in value:
+            yield at
+    elif isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from nul_places(item, (*at, key))
+    elif isinstance(value, list):
+        for number, item in enumerate(value):
+            yield from nul_places(item, (*at, number))
+
+
 def load(path: Path, model: type[Model]) -> Model:
     """The file as a checked model. Raises UserError with a line for each problem."""
     try:
         raw = tomllib.loads(read_text(path))
+        nul = [f"{path}: {key_text(place)}: holds the character NUL; remove it" for place in nul_places(raw)]
     except (ValueError, RecursionError) as error:  # tomllib lets the limits of int() and of the stack through
         raise UserError(f"{path}: not valid TOML: {error}") from None
+    if nul:
+        raise UserError(*nul)
     try:
         return model.model_validate(raw)
     except ValidationError as error:

@@ -22,18 +22,24 @@ class BoardClock:
 
     def times(self, records: list[Record], arrived_s: float) -> list[float]:
         """When each frame of a packet was heard, never later than the packet arrived; at least one record."""
-        unwrapped = [self._unwrap(record.at_us) for record in records]
+        last_us = self._unwrap(records[-1].at_us, arrived_s)
+        # Within a packet time goes on, so each is told by how long it lies before the last.
+        unwrapped = [last_us - (records[-1].at_us - record.at_us) % _WRAP_US for record in records]
         fits_s = arrived_s - unwrapped[-1] / 1e6
         if self._last_us is None:
             self._offset_s = fits_s
         else:
             self._offset_s = min(fits_s, self._offset_s + DRIFT * (arrived_s - self._arrived_s))
         self._last_us, self._arrived_s = unwrapped[-1], arrived_s
-        return [at_us / 1e6 + self._offset_s for at_us in unwrapped]
+        # The sum may round up, and nothing is heard before it comes.
+        return [min(at_us / 1e6 + self._offset_s, arrived_s) for at_us in unwrapped]
 
-    def _unwrap(self, at_us: int) -> int:
-        """The board's time without the wrap of its 32 bits; a packet is never older than half of them."""
+    def _unwrap(self, at_us: int, arrived_s: float) -> int:
+        """The board's time without the wrap of its 32 bits: the one nearest to where our clock expects it.
+
+        A parked car's bus is silent for hours, and the stamp wraps unseen every 71 minutes.
+        """
         if self._last_us is None:
             return at_us
-        step = (at_us - self._last_us) % _WRAP_US
-        return self._last_us + (step if step < _WRAP_US // 2 else step - _WRAP_US)
+        expected_us = self._last_us + round((arrived_s - self._arrived_s) * 1e6)
+        return expected_us + (at_us - expected_us + _WRAP_US // 2) % _WRAP_US - _WRAP_US // 2

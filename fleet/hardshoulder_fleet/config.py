@@ -21,7 +21,17 @@ EMERGENCY_NUMBER = "112"
 """What reaches ambulance, fire brigade and police in Europe and on most mobile phones elsewhere."""
 
 _Port = Annotated[int, Field(ge=1, le=65535)]
-_Text = Annotated[str, Field(min_length=1)]
+
+
+def _without_nul(text: str) -> str:
+    """Raises ValueError for the character NUL: no path, host or name has it, and no call takes it."""
+    if "\0" in text:
+        raise ValueError("holds the character NUL; remove it")
+    return text
+
+
+_Plain = Annotated[str, AfterValidator(_without_nul)]
+_Text = Annotated[str, Field(min_length=1), AfterValidator(_without_nul)]
 
 
 class ConfigError(Exception):
@@ -43,6 +53,7 @@ _URL = r"^https?://[^\s/?#][^\s?#]*$"
 
 def _checked_url(url: str) -> str:
     """Raises ValueError for anything but the address of a place on the web."""
+    _without_nul(url)
     try:
         parts = urlsplit(url)
         complete = parts.hostname and parts.port != 0
@@ -98,11 +109,11 @@ class MqttKeys(_Strict):
 
     host: _Text
     port: _Port = 1883
-    username: str | None = None
-    password_file: str | None = None
-    ca_file: str | None = None
-    cert_file: str | None = None
-    key_file: str | None = None
+    username: _Plain | None = None
+    password_file: _Plain | None = None
+    ca_file: _Plain | None = None
+    cert_file: _Plain | None = None
+    key_file: _Plain | None = None
     client_id: _Text = "hardshoulder-fleet"
 
 
@@ -136,7 +147,7 @@ class Config(_Strict):
     base_url: _Url
     database: _Text = "fleet.sqlite3"
     secret_file: _Text = "links.secret"
-    operator_token_file: str | None = None
+    operator_token_file: _Plain | None = None
     answer_within_s: Annotated[float, Field(ge=1, le=3600)] = 90.0
     link_valid_h: Annotated[float, Field(gt=0, le=7 * 24)] = 24.0
     emergency_number: Annotated[str, Field(pattern=r"^[0-9]{2,15}$")] = EMERGENCY_NUMBER

@@ -1,12 +1,15 @@
 """A recording as somebody reads it: its parts, its frames on the wall clock, and what is wrong with it. Pure."""
 
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from hardshoulder.edge.recording import Buffer, Chunk, Fault, Head, Kind, NotOurs, chunks, parse_head, records
 
 _MICROSECONDS = 1_000_000
+_LATEST_US = 253_402_300_799 * _MICROSECONDS
+"""The last second of the year 9999: nothing tells a later time, and a sound clock none that comes near."""
 
 
 class Stamped(NamedTuple):
@@ -123,12 +126,15 @@ class Recorded:
                     continue
                 for at_us, bus, can_id, data, flags in found:
                     name = names[bus] if bus < len(names) else f"bus{bus}"
-                    yield Stamped(max(0, at_us + ahead_us), name, can_id, data, flags)
+                    yield Stamped(min(max(0, at_us + ahead_us), _LATEST_US), name, can_id, data, flags)
 
 
 def _covered_us(part: Part) -> int:
     if not part.chunks:
         return 0
     last = part.chunks[-1]
-    latest_us = max((record.at_us for record in records(last.body, last.moment.base_us)), default=last.moment.base_us)
+    latest_us = last.moment.base_us
+    # A chunk that cannot be understood covers no time; whoever reads the frames is told of it.
+    with suppress(ValueError):
+        latest_us = max((record.at_us for record in records(last.body, latest_us)), default=latest_us)
     return latest_us - part.chunks[0].moment.base_us

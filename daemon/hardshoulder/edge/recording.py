@@ -13,7 +13,7 @@ from enum import IntEnum
 from mmap import mmap
 from typing import NamedTuple
 
-from hardshoulder.core.frame import Frame
+from hardshoulder.core.frame import EXTENDED, EXTENDED_ID_MAX, Frame
 
 SUFFIX = ".hsr"
 MARK = b"\x89HSR"
@@ -33,6 +33,7 @@ _HEADER = struct.Struct("<4sBBHIIIQqI")
 _CRC = struct.Struct("<I")
 HEADER_BYTES = _HEADER.size + _CRC.size
 _RECORD = struct.Struct("<iIBBB")
+_NO_ID = 0xFFFF_FFFF ^ EXTENDED ^ EXTENDED_ID_MAX
 _TRUSTED = 1
 _CLASSIC_LENGTH = 8
 
@@ -255,6 +256,8 @@ def records(body: bytes, base_us: int) -> Iterator[Record]:
         at += _RECORD.size + length
         if at > end or length > 64:
             raise ValueError("a frame is longer than its chunk")
+        if can_id & _NO_ID:
+            raise ValueError("an identifier has more than 29 bits")
         yield Record(base_us + offset_us, bus, can_id, bytes(body[at - length : at]), flags)
 
 
@@ -263,7 +266,12 @@ def parse_head(body: bytes) -> Head:
     try:
         said = json.loads(body)
         known = {field.name: said[field.name] for field in fields(Head)}
-        known["buses"] = tuple(str(name) for name in known["buses"])
+        known["buses"] = tuple(known["buses"])
     except (KeyError, TypeError) as error:
         raise ValueError(f"the head lacks {error}") from None
-    return Head(**known)
+    except RecursionError:
+        raise ValueError("the head is nested too deeply") from None
+    buses = known.pop("buses")
+    if not all(isinstance(word, str) for word in (*known.values(), *buses)):
+        raise ValueError("the head holds something else than words")
+    return Head(buses=buses, **known)

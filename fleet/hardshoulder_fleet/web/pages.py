@@ -21,17 +21,25 @@ time_zone: ContextVar[tzinfo] = ContextVar("time_zone", default=UTC)
 """In which it tells times; set likewise."""
 
 
+def _local(time: datetime) -> datetime:
+    """In the time zone of the pages. A car whose clock is wrong may say a time that leaves the calendar there."""
+    try:
+        return time.astimezone(time_zone.get())
+    except OverflowError:
+        return time
+
+
 def _clock_time(time: datetime) -> str:
-    return time.astimezone(time_zone.get()).strftime("%H:%M:%S")
+    return _local(time).strftime("%H:%M:%S")
 
 
 def _moment(time: datetime) -> str:
     """With its zone, for times that stand alone."""
-    return time.astimezone(time_zone.get()).strftime("%H:%M:%S %Z")
+    return _local(time).strftime("%H:%M:%S %Z")
 
 
 def _minute(time: datetime) -> str:
-    return time.astimezone(time_zone.get()).strftime("%Y-%m-%d %H:%M %Z")
+    return _local(time).strftime("%Y-%m-%d %H:%M %Z")
 
 
 def as_path_step(name: str) -> str:

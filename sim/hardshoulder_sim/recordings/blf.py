@@ -40,10 +40,19 @@ def read_blf(source: Source, notes: list[str]) -> Iterator[LogFrame]:
     import can
 
     file = _SoundFile(source)
-    for message in can.BLFReader(cast(BinaryIO, file)):
-        frame = from_message(message)
+    reader = can.BLFReader(cast(BinaryIO, file))
+    # A damaged header may name the year 1002, and nothing was recorded before 1970.
+    early_s = min(0.0, float(reader.start_timestamp))
+    if early_s:
+        notes.append("the header names a year before 1970; times are counted from the begin of the file")
+    for message in reader:
+        try:
+            frame = from_message(message)
+        except ValueError:  # of another length than it says: damaged inside, and the next one is sound
+            file.damaged(file.at)
+            continue
         # python-can counts channels from 0.
-        yield frame._replace(channel=str(int(frame.channel) + 1))
+        yield frame._replace(channel=str(int(frame.channel) + 1), at_s=max(0.0, frame.at_s - early_s))
     notes += file.notes()
 
 
@@ -69,6 +78,11 @@ class _SoundFile:
         taken = bytes(self._ready[:size])
         del self._ready[:size]
         return taken
+
+    @property
+    def at(self) -> int:
+        """How far the unpacked file has been read, in bytes."""
+        return self._at
 
     def close(self) -> None:
         """Nothing: the source belongs to whoever opened it."""

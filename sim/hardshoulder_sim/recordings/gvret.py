@@ -23,13 +23,13 @@ def read_gvret(source: Source, notes: list[str]) -> Iterator[LogFrame]:
     lines = Lines(source, notes)
     places, expected, unmarked = None, "", 0
     for line in lines:
-        row = next(csv.reader([line]))
         if places is None:
+            row = _row(line)
             places = _places(source, row)
             expected = ",".join(row[:7]) + ",..."
             continue
         try:
-            frame = _frame(row, *places)
+            frame = _frame(_row(line), *places)
         except (ValueError, LookupError):
             lines.refuse(line, expected)
             continue
@@ -39,6 +39,14 @@ def read_gvret(source: Source, notes: list[str]) -> Iterator[LogFrame]:
         yield frame
     if unmarked:
         notes.append(f"{unmarked} frames have 29-bit ids that are not marked as extended; read as extended")
+
+
+def _row(line: str) -> list[str]:
+    """The fields of a line; none of what cannot be one, such as a field without end or a lone carriage return."""
+    try:
+        return next(csv.reader([line]))
+    except csv.Error:
+        return []
 
 
 def _places(source: Source, header: list[str]) -> tuple[int, ...]:

@@ -10,6 +10,9 @@ SHOWN = 60
 """Characters of a broken line that are shown."""
 
 
+_BLANK = " \t\r\0\x0b\x0c\x1c\x1d\x1e\x1f\x85\xa0"
+"""NUL, and all that `str.split` takes for space: a line of these alone has no words."""
+
 _DIGITS = {10: re.compile("[0-9]{1,18}"), 16: re.compile("[0-9A-Fa-f]{1,16}")}
 _DECIMAL = re.compile(r"[0-9]{1,18}(?:\.[0-9]{1,9})?")
 
@@ -47,7 +50,7 @@ class Lines:
             self.unfinished = unfinished
             for line in lines:
                 self.number += 1
-                if text := line.strip(" \t\r\0"):
+                if text := line.strip(_BLANK):
                     yield text.removeprefix("\xef\xbb\xbf") if self.number == 1 else text
         self._tell()
 

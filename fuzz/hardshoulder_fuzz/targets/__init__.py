@@ -1,0 +1,1 @@
+"""The places where bytes come in, a module for each kind."""
