@@ -65,12 +65,12 @@ def _list(shelf: Shelf, _options: argparse.Namespace) -> int:
 
 def _row(path: Path) -> tuple[str, ...]:
     size = f"{path.stat().st_size / _MEGABYTE:.2f}"
-    told: list[tuple[str, ...]] = []
+    found: list[tuple[str, ...]] = []
     try:
-        read(path, lambda recorded: told.append(told(recorded)))
+        read(path, lambda recorded: found.append(told(recorded)))
     except NotOurs as error:
         return (path.name, "–", "–", "–", "–", size, f"unreadable: {error}")
-    incident, begins, seconds, frames, state = told[0]
+    incident, begins, seconds, frames, state = found[0]
     with in_use(path) as busy:
         return (path.name, incident, begins, seconds, frames, size, "being written" if busy else state)
 
