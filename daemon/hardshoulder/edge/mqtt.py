@@ -108,6 +108,8 @@ class Link:
         info = self._client.publish(to, payload, qos=1, retain=retain, properties=_content_type())
         if info.rc != MQTT_ERR_SUCCESS:
             return False
+        # Also where nobody asks how long the broker has been silent.
+        self._drop_confirmed()
         self._unconfirmed.append((time.monotonic(), info))
         return True
 
@@ -116,10 +118,12 @@ class Link:
 
         A slow line is not a silent one: each message that it confirms counts.
         """
-        waiting = self._unconfirmed
-        while waiting and waiting[0][1].is_published():
-            waiting.popleft()
-        return max(waiting[0][0], self._confirmed_s) if waiting else inf
+        self._drop_confirmed()
+        return max(self._unconfirmed[0][0], self._confirmed_s) if self._unconfirmed else inf
+
+    def _drop_confirmed(self) -> None:
+        while self._unconfirmed and self._unconfirmed[0][1].is_published():
+            self._unconfirmed.popleft()
 
     def take_acks(self) -> list[bytes]:
         """The acknowledgements that have come in since the last time."""

@@ -143,6 +143,7 @@ class SimulatedClient:
         self._timeline, self._meddle = broker.timeline, meddle
         self._connection = 0
         self._wait_s = 1.0
+        self._published = 0
         self.connected = self.dead = False
         self.name, self.keeps_session, self._manual = "", False, False
         self.on_pre_connect = self.on_connect = self.on_connect_fail = self.on_disconnect = _nothing
@@ -193,16 +194,17 @@ class SimulatedClient:
 
     def publish(self, topic: str, payload: bytes, qos: int = 0, **_options: object) -> SimpleNamespace:
         if not self.connected:
-            return SimpleNamespace(rc=MQTT_ERR_NO_CONN, wait_for_publish=lambda _timeout: None)
+            return SimpleNamespace(rc=MQTT_ERR_NO_CONN)
+        self._published += 1
         kind = topic.rsplit("/", 1)[1]
         told = kind in ("incident", "ack")
         if told:
             self._fuse.here(f"before publish of {kind}")
         for delay_s, data in self._meddle(topic, payload):
-            self._timeline.after(delay_s, partial(self._say, topic, data))
+            self._timeline.after(delay_s, partial(self._say, topic, data, self._published))
         if told:
             self._fuse.here(f"after publish of {kind}")
-        return SimpleNamespace(rc=MQTT_ERR_SUCCESS, wait_for_publish=lambda _timeout: None)
+        return SimpleNamespace(rc=MQTT_ERR_SUCCESS, mid=self._published, is_published=lambda: True)
 
     def ack(self, mid: int, _qos: int) -> None:
         self._fuse.here("before PUBACK")
@@ -237,12 +239,12 @@ class SimulatedClient:
         self.connected = False
         self._broker.leave(self)
 
-    def _say(self, topic: str, data: bytes) -> None:
-        self._up(lambda: self._arrived(topic, data), len(data))
+    def _say(self, topic: str, data: bytes, mid: int) -> None:
+        self._up(lambda: self._arrived(topic, data, mid), len(data))
 
-    def _arrived(self, topic: str, data: bytes) -> None:
+    def _arrived(self, topic: str, data: bytes, mid: int) -> None:
         self._broker.take(topic, data)
-        self._down(lambda: self.on_publish(self, None, 0, FINE, None), 4)
+        self._down(lambda: self.on_publish(self, None, mid, FINE, None), 4)
 
     def _up(self, deed: Deed, size: int) -> None:
         self._carry(True, deed, size)
