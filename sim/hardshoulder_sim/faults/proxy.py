@@ -28,13 +28,15 @@ class _Pair:
     gone: threading.Event = field(default_factory=threading.Event)
 
     def end(self, *, reset: bool) -> None:
+        if self.gone.is_set():
+            return
         self.gone.set()
         for one in (self.client, self.server):
             with suppress(OSError):
                 if reset:
                     one.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-                else:
-                    one.shutdown(socket.SHUT_RDWR)
+                # Whoever reads it is woken: the kernel closes nothing that somebody waits in. Only RDWR says farewell.
+                one.shutdown(socket.SHUT_RD if reset else socket.SHUT_RDWR)
             with suppress(OSError):
                 one.close()
 
@@ -112,20 +114,23 @@ class Proxy:
                 client, _ = self._listener.accept()
             except OSError:
                 return
+            self._join(client)
             self.accepted += 1
-            try:
-                server = socket.create_connection(("127.0.0.1", self._server_port))
-            except OSError:
-                client.close()
-                continue
-            pair = _Pair(client, server)
-            if self._refusing:
-                pair.end(reset=True)
-                continue
-            with self._lock:
-                self._pairs.add(pair)
-            self._carry(pair, client, server)
-            self._carry(pair, server, client)
+
+    def _join(self, client: socket.socket) -> None:
+        try:
+            server = socket.create_connection(("127.0.0.1", self._server_port))
+        except OSError:
+            client.close()
+            return
+        pair = _Pair(client, server)
+        if self._refusing:
+            pair.end(reset=True)
+            return
+        with self._lock:
+            self._pairs.add(pair)
+        self._carry(pair, client, server)
+        self._carry(pair, server, client)
 
     def _carry(self, pair: _Pair, source: socket.socket, sink: socket.socket) -> None:
         waiting: queue.SimpleQueue[tuple[float, bytes]] = queue.SimpleQueue()

@@ -22,10 +22,12 @@ def server() -> Iterator[socket.socket]:
 
 
 def ends(server: socket.socket, proxy: Proxy) -> tuple[socket.socket, socket.socket]:
-    """Both ends of one connection through the proxy."""
+    """Both ends of one connection through the proxy, which knows of it."""
+    before = proxy.accepted
     client = socket.create_connection(("127.0.0.1", proxy.port), timeout=10.0)
     other, _ = server.accept()
     other.settimeout(10.0)
+    wait_until(lambda: proxy.accepted > before, "the proxy has joined them")
     return client, other
 
 
@@ -45,6 +47,8 @@ def test_bytes_pass_both_ways_and_an_end_is_passed_on(server: socket.socket) -> 
 def test_a_reset_is_a_reset_and_the_next_connection_is_fine(server: socket.socket) -> None:
     with Proxy(server.getsockname()[1]) as proxy:
         client, other = ends(server, proxy)
+        client.sendall(b"up")
+        assert other.recv(10) == b"up", "and both ends are read by now"
         proxy.reset()
         with pytest.raises(ConnectionResetError):
             client.recv(10)
