@@ -161,6 +161,18 @@ def test_a_bus_of_slow_messages_may_be_silent_for_longer(cycle_s: float, limit_s
     assert bench.car.bus_silent(due_s) is True
 
 
+@pytest.mark.parametrize("others", [(), ("Gear",)])
+def test_a_bus_that_may_be_one_control_unit_is_silent_when_no_reset_lasts_so_long(others: tuple[str, ...]) -> None:
+    bench = Bench(on_second_bus(COMBUSTION, "Engine", "Drive", *others)).say(10.0, speed=60.0)
+    bench.say(10.0, engine_speed=900.0, drive_torque=0.0, **({"selected_gear": "DRIVE"} if others else {}))
+    for tenth in range(101, 131):
+        bench.say(tenth / 10, speed=60.0)
+    limits = bench.plan.thresholds
+    due_s = 10.0 + (limits.bus_silent_after_s if others else limits.drive_silent_after_s)
+    assert bench.car.bus_silent(nextafter(due_s, 0.0)) is False
+    assert bench.car.bus_silent(due_s) is True
+
+
 @pytest.mark.parametrize("later_s", [0.0, 0.3, nextafter(10.5, 0.0) - 10.0, 0.5, 0.9])
 def test_buses_that_fall_asleep_together_are_no_witnesses(later_s: float) -> None:
     """The other has to have been heard well after the first fell silent."""

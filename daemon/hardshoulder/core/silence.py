@@ -46,10 +46,17 @@ class Silence:
         self._next_s = inf
 
     def _bus_limit_s(self, bus: str) -> float:
-        """Silence of a bus is longer than its quickest message can explain."""
+        """Silence of a bus is longer than its quickest message can explain.
+
+        And longer than a reset where nothing but the drive's words is known of it: that may be one control unit.
+        """
         plan = self._words.plan
-        quickest_s = min((m.cycle_s for m in plan.messages if m.bus == bus), default=inf)
-        return max(plan.thresholds.bus_silent_after_s, _STALE_CYCLES * quickest_s)
+        carried = [m for m in plan.messages if m.bus == bus]
+        quickest_s = min((m.cycle_s for m in carried), default=inf)
+        one_unit = all(m.name in self._drive for m in carried)
+        limits = plan.thresholds
+        at_least_s = limits.drive_silent_after_s if one_unit else limits.bus_silent_after_s
+        return max(at_least_s, _STALE_CYCLES * quickest_s)
 
     def heard(self, message: MessagePlan, at_s: float) -> None:
         """A frame of this message came, believed or not."""
