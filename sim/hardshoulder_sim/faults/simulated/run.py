@@ -1,9 +1,12 @@
 """One seeded run: breakdowns and faults mixed, everything healed at the end, and the sentence asked for."""
 
+import atexit
 import logging
 import random
 import shutil
 import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from functools import cache, partial
 from pathlib import Path
 
@@ -35,9 +38,10 @@ def _bundle() -> Bundle:
 
 @cache
 def _template() -> Path:
-    path = Path(tempfile.mkdtemp(prefix="hs-", dir=_memory())) / "template.sqlite3"
-    make_template(path)
-    return path
+    folder = Path(tempfile.mkdtemp(prefix="hs-", dir=_memory()))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    make_template(folder / "template.sqlite3")
+    return folder / "template.sqlite3"
 
 
 def _memory() -> Path | None:
@@ -50,12 +54,23 @@ def run(seed: int, minutes: float, only: str | None = None) -> Outcome:
     only: one of `FAULTS`, and no other.
     """
     root = Path(tempfile.mkdtemp(prefix="hs-", dir=_memory()))
-    # The fleet says to its log what it lives through, and that is a lot here.
-    logging.getLogger("hardshoulder_fleet").setLevel(logging.CRITICAL)
     try:
-        return _run(seed, minutes, root, [only] if only else sorted(FAULTS))
+        with _quiet_fleet():
+            return _run(seed, minutes, root, [only] if only else sorted(FAULTS))
     finally:
         shutil.rmtree(root, ignore_errors=True)
+
+
+@contextmanager
+def _quiet_fleet() -> Iterator[None]:
+    """The fleet says to its log what it lives through, and that is a lot here."""
+    fleet = logging.getLogger("hardshoulder_fleet")
+    before = fleet.level
+    fleet.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        fleet.setLevel(before)
 
 
 def _run(seed: int, minutes: float, root: Path, names: list[str]) -> Outcome:
