@@ -48,10 +48,14 @@ SECTIONS: list[tuple[str, str, type[BaseModel]]] = [
     (CONFIGURATION, "[[bus]]", config.BusKeys),
     (CONFIGURATION, "[market]", config.MarketKeys),
     (CONFIGURATION, "[mqtt]", config.MqttKeys),
+    (CONFIGURATION, "[[mqtt.fallback]]", config.FallbackKeys),
     (CONFIGURATION, "[storage]", config.StorageKeys),
     (CONFIGURATION, "[recorder]", config.RecorderKeys),
     (CONFIGURATION, "[notice]", config.NoticeKeys),
     (CONFIGURATION, "[status]", config.StatusKeys),
+    (CONFIGURATION, "[location]", config.LocationKeys),
+    (CONFIGURATION, "[power]", config.PowerKeys),
+    (CONFIGURATION, "[clock]", config.ClockKeys),
     (CONFIGURATION, "[candidate]", candidate.CandidateKeys),
 ]
 ROW = re.compile(r"^\| `([^`]+)` \| (.*) \|$", re.MULTILINE)
