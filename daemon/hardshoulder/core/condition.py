@@ -100,10 +100,11 @@ class Condition(Words):
 
     def _gives_no_more(self, asked: float, at_s: float, speed_kph: float | None) -> bool:
         """Whether an engine holds the car back that pushed it before, with less of the pedal."""
-        if self._motion.spins or not self._engine_drives_alone(at_s):
+        # Asked first, because it is nearly never so.
+        if not self._answered.asks_more(asked, speed_kph) or self._motion.spins or not self._engine_drives_alone(at_s):
             return False
         torque_nm = self.senses.number(Vss.DRIVE_TORQUE, at_s)
-        return torque_nm is not None and torque_nm < HELD_BACK_NM and self._answered.asks_more(asked, speed_kph)
+        return torque_nm is not None and torque_nm < HELD_BACK_NM
 
     def _engine_drives_alone(self, at_s: float) -> bool:
         return self.plan.propulsion is Propulsion.COMBUSTION and self.engine_turns(at_s) is True
