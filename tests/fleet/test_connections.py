@@ -7,29 +7,16 @@ import pytest
 
 from hardshoulder.core.actions import State
 from hardshoulder.events import presence_event
-from hardshoulder.wire import PresenceEvent, StatusEvent
 from hardshoulder.wire_parts import CoarseLocationData
-from hardshoulder_fleet.core.views import CheckInView
 from hardshoulder_fleet.desk import Desk
 from hardshoulder_fleet.web import words
-from support.desks import after, make_desk
-from support.silence import comes, goes, status_says, word
+from support.desks import after
+from support.silence import comes, goes, hear, listening_desk, lost, status_says
 
 
 @pytest.fixture
 def desk(path: Path) -> Iterator[Desk]:
-    made = make_desk(path)
-    made.listening(after(0))
-    yield made
-    made._database.close()
-
-
-def hear(desk: Desk, at: float, *events: StatusEvent | PresenceEvent, kept: bool = False) -> None:
-    desk.hear([word(event, kept=kept) for event in events], after(at))
-
-
-def lost(desk: Desk, at: float) -> list[CheckInView]:
-    return desk.claim_lost(after(at))
+    yield from listening_desk(path)
 
 
 def test_a_will_of_an_older_connection_is_no_farewell(desk: Desk) -> None:

@@ -13,21 +13,14 @@ from hardshoulder_fleet.core.contact import LOST_CONTACT
 from hardshoulder_fleet.core.views import CheckInView, OutageView
 from hardshoulder_fleet.desk import Desk, ErrandKind
 from support.desks import ANSWER_WITHIN, CONSENT, after, car_says, make_desk, quote
-from support.silence import comes, goes, status_says, word
+from support.silence import comes, goes, hear, listening_desk, lost, status_says
 
 GRACE = timedelta(seconds=180)
 
 
 @pytest.fixture
 def desk(path: Path) -> Iterator[Desk]:
-    made = make_desk(path)
-    made.listening(after(0))
-    yield made
-    made._database.close()
-
-
-def hear(desk: Desk, at: float, *events: StatusEvent | PresenceEvent, kept: bool = False) -> None:
-    desk.hear([word(event, kept=kept) for event in events], after(at))
+    yield from listening_desk(path)
 
 
 def lose(desk: Desk, at: float = 20, vehicle: str = "car-7", state: State = State.DRIVING, kph: float = 110.0) -> None:
@@ -35,10 +28,6 @@ def lose(desk: Desk, at: float = 20, vehicle: str = "car-7", state: State = Stat
     hear(desk, at - 10, comes(vehicle=vehicle))
     hear(desk, at - 3, status_says(state, kph, vehicle=vehicle, at=after(at - 3)))
     hear(desk, at, goes(vehicle=vehicle))
-
-
-def lost(desk: Desk, at: float) -> list[CheckInView]:
-    return desk.claim_lost(after(at))
 
 
 def the_one(desk: Desk) -> CheckInView:

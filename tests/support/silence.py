@@ -3,8 +3,10 @@
 import itertools
 import socket
 import threading
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Self
 
 from paho.mqtt.client import Client
@@ -13,8 +15,28 @@ from paho.mqtt.enums import CallbackAPIVersion, MQTTProtocolVersion
 from hardshoulder.core.actions import Health, ReportStatus, State
 from hardshoulder.events import presence_event, status_event
 from hardshoulder.wire import PresenceEvent, StatusEvent, encode, topic
-from hardshoulder_fleet.desk import Word
+from hardshoulder_fleet.core.views import CheckInView
+from hardshoulder_fleet.desk import Desk, Word
+from support.desks import after, make_desk
 from support.incidents import BEGIN, IDENTITY
+
+
+def listening_desk(path: Path) -> Iterator[Desk]:
+    """The body of a fixture: a desk that has been listening since the incident began."""
+    made = make_desk(path)
+    made.listening(after(0))
+    yield made
+    made._database.close()
+
+
+def hear(desk: Desk, at: float, *events: StatusEvent | PresenceEvent, kept: bool = False) -> None:
+    """The desk hears these. at: seconds since the incident began."""
+    desk.hear([word(event, kept=kept) for event in events], after(at))
+
+
+def lost(desk: Desk, at: float) -> list[CheckInView]:
+    """Whom the desk misses by then."""
+    return desk.claim_lost(after(at))
 
 
 def status_says(
