@@ -7,6 +7,8 @@ import contextlib
 import os
 import socket
 
+from hardshoulder.edge.manager import connected
+
 _FIRST = 3  # SD_LISTEN_FDS_START
 
 
@@ -38,13 +40,11 @@ class DescriptorStore:
         self._taken.clear()
 
     def _tell(self, text: str, descriptors: list[int]) -> None:
-        if not self._address:
+        manager = connected(self._address)
+        if manager is None:
             return
-        # A name that begins with @ is an abstract one. A manager that is not there keeps nothing, and that is all.
-        address = "\0" + self._address[1:] if self._address.startswith("@") else self._address
-        with contextlib.suppress(OSError), socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
-            manager.setblocking(False)
-            manager.connect(address)
+        # One that does not listen keeps nothing, and that is all.
+        with contextlib.suppress(OSError), manager:
             if descriptors:
                 socket.send_fds(manager, [text.encode("ascii")], descriptors)
             else:

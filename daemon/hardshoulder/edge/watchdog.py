@@ -6,8 +6,9 @@ that watches the car feeds the watchdog itself, at the end of each turn: one tha
 
 import math
 import os
-import socket
 from collections.abc import MutableMapping
+
+from hardshoulder.edge.manager import connected
 
 FED_PER_TIMEOUT = 3
 """How often the watchdog is fed in the time after which it bites; once late is not too late."""
@@ -21,7 +22,7 @@ class Watchdog:
         address = environment.pop("NOTIFY_SOCKET", "")
         timeout_us = environment.pop("WATCHDOG_USEC", "")
         meant = environment.pop("WATCHDOG_PID", str(os.getpid())) == str(os.getpid())
-        self._socket = _connected(address)
+        self._socket = connected(address)
         fed = self._socket is not None and meant and timeout_us.isdecimal() and int(timeout_us) > 0
         self._every_s = int(timeout_us) / 1e6 / FED_PER_TIMEOUT if fed else math.inf
         self._due_s = -math.inf if fed else math.inf
@@ -64,16 +65,3 @@ class Watchdog:
         except OSError:
             # The manager is away or does not keep up; what matters is told again or was told by ending.
             return
-
-
-def _connected(address: str) -> socket.socket | None:
-    """A socket to this address: a path, or `@` and an abstract name. None: there is none, or nobody is there."""
-    if address[:1] not in ("/", "@"):
-        return None
-    line = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM | socket.SOCK_NONBLOCK)
-    try:
-        line.connect("\0" + address[1:] if address[0] == "@" else address)
-    except OSError:
-        line.close()
-        return None
-    return line
