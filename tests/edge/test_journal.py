@@ -117,20 +117,20 @@ def test_a_folder_that_is_not_there_is_said_once_and_taken_when_it_is(tmp_path: 
     said, folder = Said(), tmp_path / "storage"
     kept = Journal(folder, said, "run-1")
     for _ in range(3):
-        kept._write(SNAPSHOT)
+        kept._write(kept._line_of(SNAPSHOT))
     assert said.count("a restart would forget the incident") == 1
     folder.mkdir()
-    kept._write(SNAPSHOT)
+    kept._write(kept._line_of(SNAPSHOT))
     assert loaded(folder) == SNAPSHOT
     assert kept.stop(1.0), "one that never ran has nothing to end"
 
 
 def test_the_file_is_bounded(tmp_path: Path) -> None:
     kept = Journal(tmp_path, Said(), "run-1")
-    kept._write(SNAPSHOT)
+    kept._write(kept._line_of(SNAPSHOT))
     line = (tmp_path / FILE_NAME).stat().st_size
     for _ in range(REWRITTEN_OVER_BYTES // line + 10):
-        kept._write(SNAPSHOT)
+        kept._write(kept._line_of(SNAPSHOT))
     assert (tmp_path / FILE_NAME).stat().st_size <= REWRITTEN_OVER_BYTES + line + 1
     assert loaded(tmp_path) == SNAPSHOT
 

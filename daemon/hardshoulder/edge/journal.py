@@ -144,7 +144,8 @@ class Journal:
         self._word = word
         self._say, self._run_id = say, run
         self._changed = threading.Condition()
-        self._waiting: list[Snapshot | None] = []
+        self._waiting: list[tuple[bytes, bool]] = []
+        """The newest line, and whether it says that nothing is open."""
         self._behind: list[Callable[[], None]] = []
         self._writing = False
         self._stopping = False
@@ -163,11 +164,11 @@ class Journal:
 
     def keep(self, snapshot: Snapshot | None, behind: Callable[[], None] = lambda: None) -> None:
         """The incident as it stands; None: the fleet has it all. behind: done when it is written, or cannot be."""
-        line = _line(self._body(snapshot))
+        line = self._line_of(snapshot)
         with self._changed:
             # Under the lock, so that the thread never drops the word of an incident that has just begun.
             self._word.keep(line)
-            self._waiting = [snapshot]
+            self._waiting = [(line, snapshot is None)]
             self._behind.append(behind)
             self._changed.notify_all()
 
@@ -191,19 +192,19 @@ class Journal:
     def _turn(self) -> None:
         """The newest of what waits is written, and then what waited for it is done."""
         with self._changed:
-            snapshot, behind = self._waiting.pop(), tuple(self._behind)
+            (line, is_last), behind = self._waiting.pop(), tuple(self._behind)
             self._behind.clear()
             self._writing = True
-        self._write(snapshot)
+        self._write(line)
         for each in behind:
             each()
         with self._changed:
             self._writing = False
-            if snapshot is None and not self._waiting:
+            if is_last and not self._waiting:
                 self._word.drop()
 
-    def _body(self, snapshot: Snapshot | None) -> dict[str, Any]:
-        return {
+    def _line_of(self, snapshot: Snapshot | None) -> bytes:
+        body = {
             "format": FORMAT,
             "run": self._run_id,
             "boot": boot_id(),
@@ -212,10 +213,11 @@ class Journal:
             "at_s": time.monotonic(),
             "snapshot": None if snapshot is None else encode(snapshot),
         }
+        return _line(body)
 
-    def _write(self, snapshot: Snapshot | None) -> None:
+    def _write(self, line: bytes) -> None:
         try:
-            self._append(_line(self._body(snapshot)))
+            self._append(line)
             self._complaint = ""
         except OSError as error:
             if self._complaint != str(error):
